@@ -1,0 +1,61 @@
+# Custody Ledger: everything a fresh clone needs is Python 3.11 or newer and make.
+
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+NEW_ENOUGH := import sys, venv; sys.exit(sys.version_info < (3, 11))
+ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help demo serve test check fmt lock clean
+
+help: ## say what can be done here
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@echo "  PYTHON=… chooses the interpreter, ARGS=… is passed on (make test ARGS='-k handover')"
+
+demo: $(STAMP) ## seed a ledger, serve it and print what to try next
+	@$(BIN)/custody demo $(ARGS)
+
+serve: $(STAMP) ## serve the ledger that CUSTODY_DATABASE_URL names
+	@$(BIN)/custody serve $(ARGS)
+
+test: $(STAMP) ## run every test, on SQLite and on a real PostgreSQL from a wheel
+	@run=$$(mktemp -d) && trap 'rm -rf "$$run"' EXIT && XDG_RUNTIME_DIR=$$run $(BIN)/python -m pytest $(ARGS)
+
+check: $(STAMP) ## lint, formatting, types, import contracts, tidy tests
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy --strict
+	$(BIN)/lint-imports
+	$(BIN)/python -m pytest -q tests/tidy
+
+fmt: $(STAMP) ## format and repair what the linter can repair
+	$(BIN)/ruff check --fix-only .
+	$(BIN)/ruff format .
+
+# The lock files name no index and no host; what they pin is kept unless ARGS=--upgrade asks for newer.
+LOCK = $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
+	--no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock' $(ARGS)
+lock: $(STAMP) ## write requirements.txt and requirements-dev.txt from pyproject.toml
+	$(BIN)/python -m pip install --quiet uv==0.13.9
+	$(LOCK) --extra postgres --output-file requirements.txt
+	$(LOCK) --extra postgres --extra dev --constraints requirements.txt --output-file requirements-dev.txt
+
+clean: ## remove what the other targets made
+	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# PYTHON wins where given; otherwise the first that is new enough.
+$(STAMP): requirements-dev.txt pyproject.toml
+	@for python in $(or $(PYTHON),python3 python3.13 python3.12 python3.11 python); do \
+		$$python -c '$(NEW_ENOUGH)' 2>/dev/null && found=$$python && break; \
+	done; \
+	if [ -z "$$found" ]; then \
+		echo "Custody Ledger needs Python 3.11 or newer with the module venv; tried: $(or $(PYTHON),python3 … python3.11)." >&2; \
+		echo "Name one yourself: make PYTHON=/path/to/python3.12 …" >&2; exit 1; \
+	fi; \
+	echo "Setting up $(VENV) with $$found, which takes half a minute, once." >&2; \
+	$$found -m venv --clear $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@

@@ -1,0 +1,1 @@
+"""The tree again, as tests, and tests of the whole."""

@@ -1,0 +1,42 @@
+"""Fixtures that give one suite over both engines: `database_url` runs a test twice, on an empty database each time."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.engines import EXTERNAL_SERVER, Server, external_server, wheel_server
+
+
+@pytest.fixture(scope="session")
+def postgresql_server() -> Iterator[Server]:
+    """The PostgreSQL server of this session, started at its first use."""
+    if url := os.environ.get(EXTERNAL_SERVER):
+        yield external_server(url)
+    else:
+        with wheel_server() as server:
+            yield server
+
+
+@pytest.fixture
+def postgresql_url(postgresql_server: Server) -> Iterator[str]:
+    """URL of an empty PostgreSQL database, dropped after the test."""
+    url = postgresql_server.create_database()
+    yield url
+    postgresql_server.drop_database(url)
+
+
+@pytest.fixture
+def sqlite_url(tmp_path: Path) -> str:
+    """URL of a SQLite file that does not exist yet, in a folder of the test's own."""
+    return f"sqlite:///{tmp_path / 'custody.db'}"
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest) -> str:
+    """URL of an empty database, once on each engine."""
+    url: str = request.getfixturevalue(f"{request.param}_url")
+    return url

@@ -1,0 +1,1 @@
+"""The tree itself under test: what STYLE asks and a tool can hold."""
