@@ -1,0 +1,1 @@
+"""What is true: events, files, refusals and rules of custody, pure from the first line to the last."""
