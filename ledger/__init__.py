@@ -1,0 +1,1 @@
+"""How it runs: store, writer, HTTP, command line, importers, and the wiring between them."""
