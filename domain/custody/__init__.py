@@ -1,0 +1,1 @@
+"""Custody arithmetic: which facts count, what they fold into, which days, spells and rolls follow (DOMAIN §6)."""
