@@ -162,6 +162,14 @@ class EventLog(ABC):
         """The rows at `after` + 1 and up, at most `limit`. A hole among them raises `PositionMissing`."""
 
     @abstractmethod
+    def scan(self, after: int, limit: int) -> list[Row]:
+        """For an audit: the rows at positions above `after` as they stand, holes passed over and nothing judged.
+
+        What no writer of ours wrote is handed out too: a field may be of another type than `Row` says, event id and
+        leaf hash are None where the row of the leaf is gone, and text that is no UTF-8 holds U+FFFD.
+        """
+
+    @abstractmethod
     def read_stream(self, stream: str) -> list[Row]:
         """All rows of one stream, by stream version; empty for an unknown one."""
 
@@ -179,7 +187,7 @@ class EventLog(ABC):
 
     @abstractmethod
     def remembered_between(self, first: int, last: int) -> list[Remembered]:
-        """The records whose `first_position` lies in the closed range, by position."""
+        """The records whose `first_position` lies in the closed range, by position, as they stand (see `scan`)."""
 
     @abstractmethod
     def wait_for(self, after: int, timeout: float) -> bool:

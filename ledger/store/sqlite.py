@@ -359,6 +359,16 @@ class SQLiteLog(RecordedLog):
             cursor.sqlite_cursor.row_factory = None
             return cursor.sqlite_cursor.execute(query, parameters).fetchall()
 
+    def _select_as_stored(self, query: str, *parameters: Parameter) -> list[tuple[Any, ...]]:
+        with self._datastore.transaction(commit=False) as cursor:
+            connection = cursor.sqlite_cursor.connection
+            cursor.sqlite_cursor.row_factory = None
+            connection.text_factory = lambda data: data.decode("utf-8", "replace")
+            try:
+                return cursor.sqlite_cursor.execute(query, parameters).fetchall()
+            finally:
+                connection.text_factory = str
+
     def _names(self, names: Collection[str]) -> Parameter:
         return json.dumps(list(names))
 

@@ -31,7 +31,7 @@ IMPURE_CALLS = re.compile(r"\bfloat\(|\bdatetime\.now\b|\bdate\.today\b|\butcnow
 
 # The patterns are written so that they do not match this file.
 MACHINE_PATH = re.compile(r"(?<![\w.})>$-])/(?:(?:tmp|work|root)/|home/\w+/)")
-UNFINISHED = re.compile(r"\b(?:TO" r"DO|FIX" r"ME|XX" r"X)\b")
+UNFINISHED = re.compile(r"\b(?:TO" r"DO|FIX" r"ME|XX" r"X)\b(?!\")")
 SUPPRESSION = re.compile(r"#\s*(?:type:\s*ignore(?:\[[\w, -]+\])?|noqa(?::\s*[A-Z]+\d+(?:[,\s]+[A-Z]+\d+)*)?)")
 STATUS_NAME = re.compile(r"status_code|HTTPStatus|HTTP_\d{3}\w*")
 STATUS_SUBJECT = re.compile(r"status|http", re.IGNORECASE)

@@ -1,0 +1,206 @@
+"""The writer: one thread that takes all waiting commands as a batch, commits it, and only then answers.
+
+While one batch commits, the next gathers, so nobody waits on a timer. If the commit fails the overlay is dropped and
+memory stays as it was; if another process was first, or the outcome is not known, the tail is read before anything is
+decided again. Start-up, following another process and recovery are the same code: `_catch_up`.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Sequence
+from concurrent.futures import Future
+from datetime import datetime
+from typing import Final
+
+from domain.events.event import Event
+from domain.register import Register
+from ledger.sources import Sources
+from ledger.store.leaf import read_event
+from ledger.store.log import DatabaseUnreachable, EventLog, PositionTaken
+from ledger.writer.batch import Batch, Memory, judge
+from ledger.writer.submission import Group, Outcome
+
+COMMANDS_PER_BATCH_MAX: Final = 1_000
+GROUPS_WAITING_MAX: Final = 4_096
+PAGE: Final = 5_000
+TRIES_MAX: Final = 100
+"""How often a batch is decided again because another process was first, before its waiters are told to come back."""
+FOLLOW_SECONDS: Final = 1.0
+
+
+class LedgerIsBusy(Exception):
+    """Too much is waiting, or others are always first; nothing is recorded. Come back later."""
+
+
+class LedgerIsClosed(Exception):
+    """The writer has stopped; nothing is recorded."""
+
+
+class Writer:
+    """The one place where events are made. `submit` may be called from any thread.
+
+    `register` is the state at the last committed position this process has read; others only read it.
+    """
+
+    def __init__(self, log: EventLog, sources: Sources | None = None) -> None:
+        """Read the whole log into the register; raises `DatabaseUnreachable`."""
+        self.log = log
+        self.register = Register()
+        self._sources = sources if sources is not None else Sources()
+        self._last_recorded: datetime | None = None
+        self._behind = False
+        self._queue: queue.Queue[tuple[Group, Future[list[Outcome]]] | None] = queue.Queue(GROUPS_WAITING_MAX)
+        self._closing = threading.Event()
+        self._entering = threading.Lock()
+        self.reading = threading.Lock()
+        """Held while the register changes; who reads more than one thing of it, or lists it, holds it too."""
+        self._threads: list[threading.Thread] = []
+        self._catch_up()
+
+    def start(self, *, follow: bool) -> None:
+        """Run the writer's thread, and with `follow` one that watches for other processes' events."""
+        targets = [self._run, self._follow] if follow else [self._run]
+        self._threads = [threading.Thread(target=target, name=target.__name__, daemon=True) for target in targets]
+        for thread in self._threads:
+            thread.start()
+
+    def submit(self, group: Group) -> Future[list[Outcome]]:
+        """Hand in a request; the future holds one outcome a submission, once they are durable or refused.
+
+        It raises `DatabaseUnreachable` or `LedgerIsBusy` if nothing is known to be recorded: the same keys may be
+        sent again. Raises `LedgerIsBusy` at once when too much is waiting.
+        """
+        if self._closing.is_set():
+            raise LedgerIsClosed
+        future: Future[list[Outcome]] = Future()
+        try:
+            self._queue.put_nowait((group, future))
+        except queue.Full:
+            raise LedgerIsBusy from None
+        if self._closing.is_set():
+            self._turn_away()
+        return future
+
+    def close(self) -> None:
+        """Answer what waits, then stop."""
+        with self._entering:
+            # From here on nobody enters: the thread ends when it has answered those who did.
+            self._closing.set()
+        if self._threads:
+            self._queue.put(None)
+            for thread in self._threads:
+                thread.join()
+        self._turn_away()
+
+    def _turn_away(self) -> None:
+        """Tell those who came while the door was closing that nothing of theirs is recorded."""
+        while True:
+            try:
+                item = self._queue.get_nowait()
+            except queue.Empty:
+                return
+            if item is not None and item[1].set_running_or_notify_cancel():
+                item[1].set_exception(LedgerIsClosed())
+
+    def commit(self, groups: Sequence[Group]) -> list[list[Outcome]]:
+        """Judge and record one batch; what `submit`'s thread does, for callers that have the writer to themselves."""
+        for _ in range(TRIES_MAX):
+            if self._behind:
+                self._catch_up()
+            batch = self._judge(groups)
+            if self._append(batch):
+                return batch.outcomes
+        raise LedgerIsBusy
+
+    def _judge(self, groups: Sequence[Group]) -> Batch:
+        items = [item for group in groups for item in group.submissions]
+        records = self.log.remembered({(item.by.authority, item.key) for item in items})
+        named = {event_id for item in items for event_id in item.rule.events(item.ask)}
+        positions = self.log.positions(named) if named else {}
+        brought = [event for position in positions.values() for event in self._events_at(position, 1)]
+        memory = Memory(records=records, events_at=self._events_at)
+        return judge(groups, self.register, self._last_recorded, memory, self._sources, brought)
+
+    def _append(self, batch: Batch) -> bool:
+        """Make the batch true, or answer False: it must be decided again on what others have recorded meanwhile."""
+        if not batch.rows:
+            # A refusal, too, is judged on the head; a repeat is judged on what is recorded for ever.
+            self._behind = self.log.head() != self.register.position
+            return not self._behind
+        try:
+            self.log.append(batch.rows, list(batch.remembered.values()))
+        except PositionTaken:
+            return self._settle(batch)
+        except DatabaseUnreachable:
+            self._behind = True
+            if self._settle(batch):
+                return True
+            raise
+        # From here on the batch is durable.
+        with self.reading:
+            batch.overlay.merge()
+        self._last_recorded = batch.last_recorded
+        return True
+
+    def _settle(self, batch: Batch) -> bool:
+        """Read the tail after an append that failed; True if it holds this very batch, its answer having been lost."""
+        self._behind = True
+        self._catch_up()
+        first = batch.rows[0]
+        return self.log.positions([first.event_id]).get(first.event_id) == first.position
+
+    def _catch_up(self) -> None:
+        """Evolve everything recorded since the register's position."""
+        while rows := self.log.read(self.register.position, PAGE):
+            for row in rows:
+                event = read_event(row)
+                with self.reading:
+                    self.register.evolve(event)
+                self._last_recorded = event.recorded_at
+        self._behind = False
+
+    def _events_at(self, first: int, count: int) -> list[Event]:
+        return [read_event(row) for row in self.log.read(first - 1, count)]
+
+    def _run(self) -> None:
+        while True:
+            waiting = [self._queue.get()]
+            commands = len(waiting[0][0].submissions) if waiting[0] is not None else 0
+            while commands < COMMANDS_PER_BATCH_MAX:
+                try:
+                    item = self._queue.get_nowait()
+                except queue.Empty:
+                    break
+                waiting.append(item)
+                commands += len(item[0].submissions) if item is not None else 0
+            # Whoever has gone away before the decision is not decided; from here on nobody can leave.
+            self._serve([item for item in waiting if item is not None and item[1].set_running_or_notify_cancel()])
+            if self._closing.is_set() and self._queue.empty():
+                return
+
+    def _serve(self, waiting: Sequence[tuple[Group, Future[list[Outcome]]]]) -> None:
+        try:
+            if not waiting:
+                self._catch_up()
+                return
+            outcomes = self.commit([group for group, _ in waiting])
+        except Exception as fault:  # noqa: BLE001 - a waiter must hear of any fault, and the thread must live on
+            self._behind = True
+            for _, future in waiting:
+                future.set_exception(fault)
+            return
+        for (_, future), result in zip(waiting, outcomes, strict=True):
+            future.set_result(result)
+
+    def _follow(self) -> None:
+        """Wake the writer when another process has appended; `None` in the queue means just that."""
+        while not self._closing.is_set():
+            try:
+                moved = self.log.wait_for(self.register.position, FOLLOW_SECONDS)
+            except DatabaseUnreachable:
+                self._closing.wait(FOLLOW_SECONDS)
+                continue
+            if moved and self._queue.empty():
+                self._queue.put(None)
