@@ -7,8 +7,10 @@ reported names the place and never repeats the value.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from datetime import date, datetime
-from typing import Annotated, ClassVar, Literal, NoReturn, TypeVar
+from itertools import takewhile
+from typing import Annotated, ClassVar, Literal, TypeVar
 
 import msgspec
 from pydantic import (
@@ -33,15 +35,18 @@ from domain.refusals import (
     BodyIsMalformed,
     CodeIsNotListed,
     CurrencyIsUnknown,
+    Refusal,
     TimeHasNoOffset,
 )
 
 _TIME = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d{1,6})?(Z|[+-]\d{2}:\d{2})?", re.ASCII)
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
+_FIELD = re.compile(r"[a-z][a-z0-9_]{0,63}", re.ASCII)
 MAX_INTEGER = 2**53 - 1
 
 
-def _time(value: object) -> datetime:
+def read_time(value: object) -> datetime:
+    """The instant an RFC 3339 text with its offset says; raises what pydantic reports."""
     if isinstance(value, datetime) and value.tzinfo is not None:
         return value
     match = _TIME.fullmatch(value) if isinstance(value, str) else None
@@ -121,7 +126,7 @@ FieldName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,63}$", 
 Count = Annotated[int, Field(ge=0, le=MAX_INTEGER, strict=True)]
 Positive = Annotated[int, Field(ge=1, le=MAX_INTEGER, strict=True)]
 Flag = Annotated[bool, Field(strict=True)]
-Time = Annotated[datetime, BeforeValidator(_time)]
+Time = Annotated[datetime, BeforeValidator(read_time)]
 CivilDate = Annotated[date, BeforeValidator(_date)]
 CurrencyCode = Annotated[str, Field(strict=True), AfterValidator(_currency)]
 RateText = Annotated[str, Field(strict=True), BeforeValidator(_text_amount), AfterValidator(_rate)]
@@ -200,7 +205,8 @@ def parse(kind: type[CommandType], data: object) -> CommandType:
     try:
         return kind.model_validate(data)
     except ValidationError as error:
-        _refuse(error)
+        found = error.errors(include_url=False, include_context=False, include_input=False)
+        raise edge_refusal([(item["type"], item["loc"]) for item in found]) from None
 
 
 _EDGE = {
@@ -219,19 +225,25 @@ _EDGE = {
 MAX_PLACES_NAMED = 20
 
 
-def _refuse(error: ValidationError) -> NoReturn:
-    """Raise the first edge refusal that applies: a malformed body, then those of `_EDGE` in their order."""
+def edge_refusal(found: Sequence[tuple[str, Sequence[int | str]]]) -> Refusal:
+    """The first edge refusal that applies, a malformed body before those of `_EDGE` in their order.
+
+    `found` lists what pydantic met: the kind of the error and where it is.
+    """
     places: dict[str, list[str]] = {}
-    for item in error.errors(include_url=False, include_context=False, include_input=False):
-        kind = "code-is-not-listed" if item["type"] == "literal_error" else item["type"]
-        unknown = item["type"] == "extra_forbidden"
-        path = item["loc"][:-1] if unknown else item["loc"]
-        places.setdefault(kind if kind in _EDGE else "schema", []).append("/" + "/".join(str(part) for part in path))
-    for code in ("schema", *_EDGE):
-        if code in places:
-            where = tuple(dict.fromkeys(places[code]))[:MAX_PLACES_NAMED]
-            raise BodyIsMalformed("schema", where) if code == "schema" else _EDGE[code](where)
-    raise AssertionError("a validation error without an error")
+    for kind, place in found:
+        code = "code-is-not-listed" if kind == "literal_error" else kind
+        # A name that is somebody's input is not given back; the object that has it is named instead.
+        path = place[:-1] if kind == "extra_forbidden" else place
+        parts = [str(part) for part in takewhile(_is_ours, path)]
+        places.setdefault(code if code in _EDGE else "schema", []).append("/" + "/".join(parts))
+    code = next(code for code in ("schema", *_EDGE) if code in places)
+    where = tuple(dict.fromkeys(places[code]))[:MAX_PLACES_NAMED]
+    return BodyIsMalformed("schema", where) if code == "schema" else _EDGE[code](where)
+
+
+def _is_ours(part: int | str) -> bool:
+    return isinstance(part, int) or _FIELD.fullmatch(part) is not None
 
 
 _ENVELOPE = {"occurred_at", "inferred"}

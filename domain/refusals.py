@@ -12,6 +12,8 @@ from dataclasses import dataclass, fields
 from datetime import date, datetime
 from typing import ClassVar
 
+from domain.money import Money
+
 _WORD = re.compile(r"(?<!^)(?=[A-Z])")
 
 
@@ -27,12 +29,16 @@ class Refusal(Exception):
         cls.code = _WORD.sub("-", cls.__name__).lower()
 
     def data(self) -> dict[str, object]:
-        """What a person needs to go on: ids, dates, lists, by field name."""
-        return {item.name.rstrip("_"): getattr(self, item.name) for item in fields(self)}
+        """What a person needs to go on: ids, dates, lists, amounts, by field name."""
+        return {item.name.rstrip("_"): _shown(getattr(self, item.name)) for item in fields(self)}
 
     def __str__(self) -> str:
         """The code and its data, for logs and tests."""
         return f"{self.code} {self.data()}"
+
+
+def _shown(value: object) -> object:
+    return {"amount": value.text, "currency": value.currency} if isinstance(value, Money) else value
 
 
 def every_refusal(root: type[Refusal] = Refusal) -> Iterator[type[Refusal]]:

@@ -24,13 +24,14 @@ def walked(tmp_path_factory: pytest.TempPathFactory) -> str:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    script = "\n".join(["set -euo pipefail", *BLOCKS])
+    # Whatever goes wrong, the server must not outlive the walk: it would hold the pipes open.
+    script = "\n".join(["set -euo pipefail", "trap 'kill $(jobs -p) 2>/dev/null || true' EXIT", *BLOCKS])
     script = script.replace("sqlite:///walk.db", f"sqlite:///{tmp_path_factory.mktemp('walk') / 'walk.db'}")
     script = script.replace("CUSTODY_PORT=8123", f"CUSTODY_PORT={port}")
     script = script.replace("$PWD/.venv/bin", str(Path(sys.executable).parent))
     done = subprocess.run(
-        ["bash"],
-        input=script,
+        ["bash", "-c", script],
+        stdin=subprocess.DEVNULL,
         cwd=ROOT,
         env={**os.environ, "NO_COLOR": "1", "COLUMNS": "200"},
         capture_output=True,
@@ -49,16 +50,16 @@ def answers(printed: str) -> list[dict[str, object]]:
 def test_every_answer_of_the_walk_is_the_one_the_text_promises(walked: str) -> None:
     found = answers(walked)
     custody = next(answer for answer in found if "custodian" in answer)
-    assert custody["custodian"]["value"] == "east"  # type: ignore[index]  # a state has a value
-    assert custody["responsible"]["value"] == "north"  # type: ignore[index]  # a state has a value
+    assert custody["custodian"]["value"] == "east"  # type: ignore[index]  # a state is an object
+    assert custody["responsible"]["value"] == "north"  # type: ignore[index]  # a state is an object
     timeline = next(answer for answer in found if "items" in answer and "midnights" in json.dumps(answer))
-    assert [row["status"] for row in timeline["items"]][-1] == "released"  # type: ignore[union-attr,index]  # rows
+    assert [row["status"] for row in timeline["items"]][-1] == "released"  # type: ignore[union-attr,index]  # rows of a list
     assert "0.00" in json.dumps(found[-1]), "the balance after the payment"
     assert "L11" in walked, "the audit names its laws"
 
 
 def test_facts_dated_early_in_2025_are_flagged_late(walked: str) -> None:
-    recorded = [event for answer in answers(walked) for event in answer.get("events", [])]  # type: ignore[attr-defined]
+    recorded = [event for answer in answers(walked) for event in answer.get("events", [])]  # type: ignore[attr-defined]  # a list of events
     dated = [event for event in recorded if event["stream"] in ("person:p1", "transfer:t1")]
     assert len(dated) >= 12
     assert all("late" in event["flags"] for event in dated)

@@ -22,6 +22,7 @@ from domain.refusals import NobodyConfirmsTheirOwnAct, NoHandoverIsOpen, Refusal
 from domain.register import Register
 from domain.rules import person_checks
 from domain.rules.capacity import Days, Override, days_of, facility_is_full, over_capacity
+from domain.rules.flags import duplicate_flags
 from domain.rules.reasons import HandoverRefusals, explain
 from domain.rules.ruling import UNKNOWN_SCOPE, AnyRule, Call, Named, Rule, same_body
 from domain.rules.transfer_case import agreement_of, case_of, conditions_fail, deal, status_of
@@ -284,6 +285,7 @@ def _accept_records(register: Register, ask: AcceptHandover, call: Call) -> list
     person = _offered(register, ask.handover).person
     days = _days(register, ask, call)
     flags = over_capacity(register, ask.receiving.facility, days, (person,), ask.override, call)
+    flags += duplicate_flags(register, person, HandoverAccepted, ask.occurred_at)
     return [Draft(stream=f"person:{person}", body=body_of(HandoverAccepted, ask, flags=flags))]
 
 

@@ -116,6 +116,10 @@ class StateIsNotRecognised(Refusal):
 
     state: str
 
+    def data(self) -> dict[str, object]:
+        """Nothing: what stands in place of the code may be any text."""
+        return {}
+
 
 @dataclass(eq=False)
 class RolesConflict(Refusal):

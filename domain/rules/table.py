@@ -39,5 +39,5 @@ MODULES: tuple[ModuleType, ...] = (
     payment,
 )
 
-RULES: dict[str, AnyRule] = {rule.command.name: rule for module in MODULES for rule in getattr(module, "RULES", ())}
+RULES: dict[str, AnyRule] = {rule.command.name: rule for module in MODULES for rule in module.RULES}
 """Wire name of a command → its act, in the order of the subjects."""

@@ -126,7 +126,14 @@ def registered(scene: Scene, person: str) -> Scene:
     return scene
 
 
-def accepted(scene: Scene, person: str, came: str, place: str = E1, agreement: str = "a1", by: str = EAST) -> Answer:
+def accepted(
+    scene: Scene,
+    person: str,
+    came: str,
+    place: str = E1,
+    agreement: str = "a1",
+    until: str = "2026-12-31",
+) -> Answer:
     """The whole way of one handover from north, from the request to the acceptance."""
     number = next(_numbers)
     transfer, handover, day = f"tr-{number}", f"h-{number}", came[:10]
@@ -137,21 +144,21 @@ def accepted(scene: Scene, person: str, came: str, place: str = E1, agreement: s
         agreement=agreement,
         to_facility=place,
         window_from=day,
-        window_to="2026-12-31",
+        window_to=until,
     )
     evidenced(scene, transfer)
     scene.do(
-        by,
+        EAST,
         "approve-transfer",
         transfer=transfer,
         as_="receiving",
-        reserved={"facility": place, "from": day, "to": "2026-12-31"},
+        reserved={"facility": place, "from": day, "to": until},
     )
-    halves = offer(handover, transfer, place=place, receiving={"authority": by, "facility": place})
+    halves = offer(handover, transfer, place=place, receiving={"authority": EAST, "facility": place})
     answer = scene.do(NORTH, "offer-handover", **halves, occurred_at=came)
-    side = {"authority": by, "facility": place, "officer": "east-1"}
+    side = {"authority": EAST, "facility": place, "officer": "east-1"}
     return scene.do(
-        by, "accept-handover", **acceptance(answer, handover, place=place, receiving=side), occurred_at=came
+        EAST, "accept-handover", **acceptance(answer, handover, place=place, receiving=side), occurred_at=came
     )
 
 

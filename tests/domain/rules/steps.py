@@ -97,25 +97,25 @@ def hold(scene: Scene, forbids: str = "depart", **changes: Any) -> Scene:
     return scene
 
 
-def released(scene: Scene) -> Scene:
-    """North lets Ann go on a court's order."""
+def released(scene: Scene, person: str = ANN, by: str = NORTH, facility: str = N1) -> Scene:
+    """The custodian lets the person go on a court's order."""
     scene.do(
         COURT,
         "order-release",
-        person=ANN,
+        person=person,
         release="r-1",
         ground="court-order",
-        bases=[f"b-{ANN}"],
+        bases=[f"b-{person}"],
         due_at="2025-03-01T11:30:00Z",
         instrument=DIGEST,
     )
     checks = dict.fromkeys(("identity", "warrants", "property", "money", "papers", "file_copy"), True)
     scene.do(
-        NORTH,
+        by,
         "record-release",
-        person=ANN,
+        person=person,
         release="r-1",
-        facility=N1,
+        facility=facility,
         kind="at-liberty",
         checks=checks,
         occurred_at="2025-03-01T12:00:00Z",

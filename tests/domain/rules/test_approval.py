@@ -34,6 +34,7 @@ from domain.rules.transfer_case import DestinationIsNotUnderTheReceivingAuthorit
 from tests.domain.rules.rows import told
 from tests.domain.rules.steps import (
     MARCH,
+    TORTURE,
     WINDOW,
     Ask,
     Before,
@@ -45,6 +46,7 @@ from tests.domain.rules.steps import (
     certified,
     check,
     danger,
+    evidence,
     hold,
     open_,
     override,
@@ -102,6 +104,50 @@ def numbered(most: int) -> Scene:
     """The agreement takes `most` persons; Bob's transfer is approved."""
     scene = agreement(registry(Scene()), who=who(persons_max=most))
     return evidenced(requested(held(approved(held(scene, person="p-bob"), transfer="tr-0", person="p-bob"))))
+
+
+def bob_under(most: int) -> Scene:
+    """The agreement takes `most` persons; Bob's transfer is requested and evidenced."""
+    scene = held(agreement(registry(Scene()), who=who(persons_max=most)), person="p-bob")
+    return evidenced(requested(scene, transfer="tr-0", person="p-bob"), transfer="tr-0")
+
+
+def delivered(most: int) -> Scene:
+    """Bob was handed over under the agreement; Ann's transfer is requested."""
+    scene = bob_under(most)
+    scene.do(EAST, "approve-transfer", transfer="tr-0", as_="receiving", reserved=MARCH)
+    answer = offered(scene, transfer="tr-0")
+    scene.do(EAST, "accept-handover", **acceptance(answer), occurred_at="2025-03-01T12:00:00Z")
+    return evidenced(requested(held(scene)))
+
+
+def let_go(scene: Scene) -> Scene:
+    """East releases Bob."""
+    return released(scene, person="p-bob", by=EAST, facility=E1)
+
+
+def turned_down(most: int) -> Scene:
+    """Bob's transfer was rejected; Ann's is requested."""
+    scene = bob_under(most)
+    scene.do(EAST, "reject-transfer", transfer="tr-0", reason="no-space")
+    return evidenced(requested(held(scene)))
+
+
+def judged_elsewhere(state: str) -> Scene:
+    """A court of that State finds danger."""
+    scene = asked()
+    scene.do(KEEPER, "register-authority", authority="bench", state=state, legal_name="bench", outside_register=False)
+    scene.do(KEEPER, "set-authority-roles", authority="bench", roles=[{"role": "court", "from": "2024-01-01"}])
+    by, name, data = evidence(by="bench", named=TORTURE, outcome="not-met")
+    scene.do(by, name, **data)
+    return scene
+
+
+def no_court_any_more() -> Scene:
+    """A court of a third State found danger, and holds no role since."""
+    scene = judged_elsewhere("FI")
+    scene.do(KEEPER, "set-authority-roles", authority="bench", roles=[])
+    return scene
 
 
 ABROAD = "custody-contract/sending-law-permits-custody-abroad"
@@ -218,6 +264,16 @@ APPROVALS: dict[str, tuple[Before, Ask, Refusal | None]] = {
         approve(),
         ConditionsAreNotMet({ANN: {"non-refoulement/no-danger-of-torture": "not-met"}}),
     ),
+    "a court of the receiving State is heard": (
+        lambda: judged_elsewhere("SE"),
+        approve(),
+        ConditionsAreNotMet({ANN: {"non-refoulement/no-danger-of-torture": "not-met"}}),
+    ),
+    "what a court found stands when it is one no more": (
+        no_court_any_more,
+        approve(),
+        ConditionsAreNotMet({ANN: {"non-refoulement/no-danger-of-torture": "not-met"}}),
+    ),
     "evidence grows old": (
         lambda: asked().at("2025-05-30T22:00:00Z"),
         approve(),
@@ -246,6 +302,13 @@ APPROVALS: dict[str, tuple[Before, Ask, Refusal | None]] = {
         approve(),
         ConditionsAreNotMet({ANN: {LIMIT: "not-met"}}),
     ),
+    "whoever was brought under the agreement counts": (
+        lambda: delivered(1),
+        approve(),
+        ConditionsAreNotMet({ANN: {LIMIT: "not-met"}}),
+    ),
+    "whoever was let go since does not": (lambda: let_go(delivered(1)), approve(), None),
+    "whoever was turned down does not": (lambda: turned_down(1), approve(), None),
     "one place under the agreement is left": (lambda: numbered(2), approve(), None),
     "the reserved place is the receiving party's": (
         asked,

@@ -9,6 +9,7 @@ import pytest
 from domain.canonical import digest
 from domain.custody.local_days import TZDATA_RELEASE
 from domain.events.agreement import CustodyDaysClosed, FacilityDays, Period
+from domain.names import Digest, FacilityId
 from domain.refusals import AgreementIsUnknown, BodyIsMalformed, RoleIsNotHeld
 from domain.rules.closing import AnEarlierPeriodIsOpen, PeriodIsAlreadyClosed, PeriodIsOpen
 from domain.rules.treasury import ActorIsNotThePayee, ScheduleIsNotSigned
@@ -66,7 +67,7 @@ ROWS = {
     "a period is a whole month, not less": malformed({"from": "2025-03-01", "to": "2025-03-30"}),
     "nor a quarter": malformed({"from": "2025-01-01", "to": "2025-03-31"}),
     "nor from the second day on": malformed({"from": "2025-03-02", "to": "2025-03-31"}),
-    "nor at the end of the calendar": malformed({"from": "9999-12-01", "to": "9999-12-31"}),
+    "nor one without time left to pay": malformed({"from": "9900-12-01", "to": "9900-12-31"}),
     "nor a name": malformed("2025-03"),
     "the payer does not close": Row(
         given=(priced,), by=NORTH, asks="close-period", data=ASK, follows=RoleIsNotHeld(NORTH, PAYEE)
@@ -194,9 +195,9 @@ def test_the_digest_names_every_day_and_what_earns_it() -> None:
     assert body(scene) == CustodyDaysClosed(
         flags=(),
         period=Period(from_=date(2025, 3, 1), to=date(2025, 3, 31)),
-        facilities=(FacilityDays(facility=E1, person_days=1), FacilityDays(facility=E2, person_days=1)),
+        facilities=tuple(FacilityDays(facility=FacilityId(place), person_days=1) for place in (E1, E2)),
         person_days=2,
-        digest=digest(days),
+        digest=Digest(digest(days)),
         tzdata=TZDATA_RELEASE,
     )
 

@@ -62,6 +62,7 @@ from tests.domain.rules.lives import (
     opening,
     presence,
     prohibited,
+    release,
     without,
 )
 from tests.domain.rules.rows import told
@@ -80,6 +81,7 @@ from tests.scene import (
     NORTH,
     SEALED,
     T1,
+    TERMS,
     WATCH,
     Scene,
     agreement,
@@ -132,6 +134,33 @@ def seen_elsewhere() -> Scene:
 
 def held_by_east(**terms: str) -> Before:
     return lambda: handed_over(agreement(registry(Scene()), **terms))
+
+
+def revised(scene: Scene, **terms: object) -> Scene:
+    """Both parties have signed a second revision, in force from March on."""
+    answer = scene.do(
+        NORTH,
+        "draft-agreement",
+        agreement="a1",
+        revision=2,
+        parties=[{"authority": NORTH, "role": "sending"}, {"authority": EAST, "role": "receiving"}],
+        legal_bases=["custody-contract"],
+        terms={**TERMS, **terms},
+        from_="2025-03-01",
+        to="2025-12-31",
+    )
+    for party in (NORTH, EAST):
+        scene.do(party, "sign-agreement", agreement="a1", revision=2, terms_digest=answer.told["terms_digest"])
+    return scene
+
+
+def taken_back_by_east() -> Scene:
+    """Handed over under an agreement that asks for consent, released, and taken again by east itself."""
+    scene = held_by_east(moves="consent")()
+    gone = {**release(facility=E1, mode="report"), "occurred_at": "2025-03-01T12:01:00Z"}
+    scene.do(EAST, "record-release", **gone)
+    scene.do(EAST, "open-custody", **opening(E1, occurred_at="2025-03-01T12:02:00Z"))
+    return scene
 
 
 OPENINGS: dict[str, Dual] = {
@@ -421,6 +450,38 @@ MOVES: dict[str, Dual] = {
         move(from_facility=E1, to_facility=E2),
         None,
         (),
+    ),
+    "consent asked for in an earlier stay binds nobody later": (
+        taken_back_by_east,
+        EAST,
+        "record-move-within",
+        move(from_facility=E1, to_facility=E2, occurred_at="2025-03-01T12:03:00Z"),
+        None,
+        (),
+    ),
+    "a revision that has come since counts": (
+        lambda: revised(held_by_east(moves="consent")(), moves="free"),
+        EAST,
+        "record-move-within",
+        move(from_facility=E1, to_facility=E2),
+        None,
+        (),
+    ),
+    "and so does one that asks for consent": (
+        lambda: revised(held_by_east()(), moves="consent"),
+        EAST,
+        "record-move-within",
+        move(from_facility=E1, to_facility=E2),
+        AgreementRequiresConsentToMove("a1"),
+        ("agreement-requires-consent-to-move",),
+    ),
+    "after the agreement its last terms go on": (
+        lambda: held_by_east(moves="consent")().at("2026-01-02T12:00:00Z"),
+        EAST,
+        "record-move-within",
+        move(from_facility=E1, to_facility=E2, occurred_at="2026-01-02T12:00:00Z"),
+        AgreementRequiresConsentToMove("a1"),
+        ("agreement-requires-consent-to-move",),
     ),
     "a prohibited place takes nobody in": (
         lambda: prohibited(in_custody(), N2),
@@ -872,6 +933,41 @@ def test_a_presence_by_another_asks_for_the_ground_too() -> None:
     scene.do(NORTH, "open-custody", mode="report", **without(opening(occurred_at=TAKEN), "basis"))
     elsewhere = only(scene.do(EAST, "report-presence", **presence(facility=E1)))
     assert elsewhere.flags == ("basis-is-not-live", BY_ANOTHER, CONTRADICTS)
+
+
+DAYS: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
+    "at a place abroad the new day has begun": (
+        presence(facility="far-1", occurred_at="2025-02-28T16:00:00Z"),
+        ("basis-is-not-live", BY_ANOTHER, CONTRADICTS),
+    ),
+    "elsewhere the place last named counts": (
+        without(presence(place="harbour", occurred_at="2025-02-28T23:30:00Z"), "facility"),
+        ("basis-is-not-live", BY_ANOTHER, CONTRADICTS),
+    ),
+    "where the day has an hour left": (
+        without(presence(place="harbour", occurred_at="2025-02-28T22:00:00Z"), "facility"),
+        (BY_ANOTHER, CONTRADICTS),
+    ),
+}
+
+
+@pytest.mark.parametrize("row", DAYS.values(), ids=DAYS.keys())
+def test_the_last_day_of_the_ground_is_that_of_the_place(row: tuple[dict[str, Any], tuple[str, ...]]) -> None:
+    data, flags = row
+    scene = with_basis_until("2025-02-28")()
+    scene.do(NORTH, "open-custody", **opening(occurred_at=TAKEN))
+    scene.do(
+        KEEPER,
+        "register-facility",
+        facility="far-1",
+        authority=EAST,
+        state="SE",
+        kind="transit",
+        zone="Asia/Tokyo",
+        recognised_by=DIGEST,
+        supervising_authority=WATCH,
+    )
+    assert only(scene.do(EAST, "report-presence", **data)).flags == flags
 
 
 def test_a_presence_reopens_a_closed_file_under_the_last_custodian() -> None:

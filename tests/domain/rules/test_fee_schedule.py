@@ -66,6 +66,14 @@ def second_agreement(scene: Scene) -> Scene:
     return agreed(scene, "a2")
 
 
+def second_payer(scene: Scene) -> None:
+    """Another treasury of the payer's State."""
+    fields = {"authority": "north-2", "state": "NO", "legal_name": "north-2", "outside_register": False}
+    scene.do(KEEPER, "register-authority", **fields)
+    by, name, data = with_roles("north-2", "treasury-payer")
+    scene.do(by, name, **data)
+
+
 def march_closed(scene: Scene) -> Scene:
     """A schedule for the first quarter, with March closed under it."""
     priced(scene, valid={"from": "2025-03-01", "to": "2025-03-31"})
@@ -333,6 +341,12 @@ ROWS = {
         by=EAST,
         asks="propose-fee-schedule",
         data=propose(agreement="a2", **LATER, facilities=[T1]),
+    ),
+    "another payer may have its own price": Row(
+        given=(priced, second_agreement, second_payer),
+        by=EAST,
+        asks="propose-fee-schedule",
+        data=propose(agreement="a2", **LATER, payer="north-2"),
     ),
     "a proposal nobody signed prices nothing": Row(
         given=(proposed, second_agreement),

@@ -32,6 +32,7 @@ from domain.refusals import (
     RoleIsNotHeld,
     SecondApprovalIsMissing,
     TransferIsUnknown,
+    VersionHasMoved,
     WhereaboutsDiffer,
 )
 from domain.rules.handover import (
@@ -220,6 +221,11 @@ OFFERS: dict[str, tuple[Before, Ask, Refusal | None]] = {
         ask_offer(receiving=side("nobody", E1, None)),
         AuthorityIsUnknown("nobody"),
     ),
+    "and so are their places": (
+        agreed,
+        ask_offer(receiving=side(EAST, "e-9", None)),
+        FacilityIsUnknown("e-9"),
+    ),
     "an offer is not dated before the last fact": (
         agreed,
         ask_offer(occurred_at="2025-02-01T08:59:59Z"),
@@ -228,6 +234,11 @@ OFFERS: dict[str, tuple[Before, Ask, Refusal | None]] = {
     "only the custodian offers": (
         agreed,
         ask_offer(by=THIRD, releasing=side(THIRD, T1)),
+        PersonIsHeldByAnotherAuthority(ANN, NORTH, OPENED),
+    ),
+    "nobody else offers in the custodian's name": (
+        agreed,
+        ask_offer(by=THIRD),
         PersonIsHeldByAnotherAuthority(ANN, NORTH, OPENED),
     ),
     "nobody offers in a third one's name": (
@@ -438,6 +449,12 @@ ACCEPTANCES: dict[str, tuple[Before, Ask, Refusal | None]] = {
     "an answer is a leaf hash": (open_, accept(answers="x"), BodyIsMalformed("schema", ("/answers",))),
     "only a receiving authority accepts": (open_, accept(by=COURT), RoleIsNotHeld(COURT, ("receiving",))),
     "the handover is known": (agreed, accept(), HandoverIsUnknown("h-1")),
+    "the receiving authority is known": (
+        open_,
+        accept(receiving=side("nobody", E1, "east-1")),
+        AuthorityIsUnknown("nobody"),
+    ),
+    "the place of the handover is known": (open_, accept(place="e-9"), FacilityIsUnknown("e-9")),
     "the receiving place is known": (
         open_,
         accept(receiving=side(EAST, "e-9", "east-1")),
@@ -522,6 +539,12 @@ ACCEPTANCES: dict[str, tuple[Before, Ask, Refusal | None]] = {
     "the place kept for the person is not taken twice": (lambda: open_(certified(agreed(), 1)), accept(), None),
     "conditions are not judged again": (lambda: danger(open_()), accept(), None),
     "the receiver accepts": (open_, accept(), None),
+    "the file of the person has not moved since it was read": (
+        open_,
+        accept(expected_version=3),
+        VersionHasMoved(4, 3),
+    ),
+    "or only as far as the caller knows": (open_, accept(expected_version=4), None),
     "a second offer is accepted after the first was refused": (reoffered, accept(handover="h-2"), None),
 }
 

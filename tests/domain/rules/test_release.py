@@ -754,6 +754,7 @@ def test_a_drawn_id_of_an_order_is_that_of_its_release() -> None:
     body = only(scene.do(NORTH, "record-release", **let())).body
     assert isinstance(body, PersonReleased)
     assert body.release == drawn.release
+    assert drawn.release.startswith("00000000-0000-7000-8000-")
 
 
 def test_an_id_names_one_release() -> None:
@@ -761,6 +762,12 @@ def test_an_id_names_one_release() -> None:
     again = release(release="r-1", occurred_at=NOW)
     assert told(scene.refusal(NORTH, "record-release", **again)) == told(ReleaseIsAlreadyRecorded("r-1"))
     assert told(scene.refusal(NORTH, "record-release", mode="report", **again)) == told(ReleaseIsAlreadyRecorded("r-1"))
+
+
+def test_another_id_names_another_release() -> None:
+    body = only(taken_again(let_go()).do(NORTH, "record-release", mode="report", **let(release="r-2"))).body
+    assert isinstance(body, PersonReleased)
+    assert body.release == "r-2"
 
 
 def test_an_order_whose_release_did_not_occur_is_carried_out_under_its_id() -> None:
