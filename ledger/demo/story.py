@@ -205,6 +205,7 @@ class Story:
             person=person,
             identity_status="established",
             attributes={"name": f"sha256:{document(person)}"},
+            occurred_at=(now - timedelta(minutes=30)).isoformat(),
         )
         self._do(
             COURT,
@@ -217,6 +218,7 @@ class Story:
             valid_from=day.isoformat(),
             must_end_by=day.replace(year=day.year + 2, day=1).isoformat(),
             indeterminate=False,
+            occurred_at=(now - timedelta(minutes=30)).isoformat(),
         )
         self._do(
             NORTH,

@@ -88,6 +88,9 @@ class Source(Protocol):
     def rows(self, intake: Intake) -> Iterator[Sequence[Row]]:
         """The rows in batches; everything in one batch may be judged together, in order."""
 
+    def batches(self, path: Path) -> int:
+        """How many batches `rows` will have, found by looking through the file once."""
+
 
 @dataclass(slots=True, kw_only=True)
 class Intake:

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime, time
 from itertools import groupby
 from operator import itemgetter
+from pathlib import Path
 from typing import Final, TextIO
 from zoneinfo import ZoneInfo
 
@@ -40,7 +41,7 @@ class NycRoster:
         known: set[str] = set()
         runs: dict[Stay, int] = {}
         listed: set[Stay] = set()
-        with _open(intake) as file:
+        with _open(intake.path) as file:
             for day, lines in groupby(_lines(file), itemgetter(0)):
                 today = {(person, admitted) for _, person, admitted in lines}
                 people = intake.pseudonyms(sorted({stay[0] for stay in listed ^ today}))
@@ -60,6 +61,11 @@ class NycRoster:
                     begun.append(_row(stay, runs[stay], day, (*asks, start)))
                 listed = today
                 yield [*ended, *begun]
+
+    def batches(self, path: Path) -> int:
+        """The registry's, and one a roster date."""
+        with _open(path) as file:
+            return 1 + sum(1 for _ in groupby(_lines(file), itemgetter(0)))
 
 
 def _row(stay: Stay, run: int, day: str, asks: tuple[Ask, ...]) -> Row:
@@ -83,10 +89,10 @@ def _ending(intake: Intake, person: str, place: str, when: str) -> Ask:
     )
 
 
-def _open(intake: Intake) -> TextIO:
-    if intake.path.suffix == ".gz":
-        return gzip.open(intake.path, "rt", encoding="utf-8", newline="")
-    return intake.path.open(encoding="utf-8", newline="")
+def _open(path: Path) -> TextIO:
+    if path.suffix == ".gz":
+        return gzip.open(path, "rt", encoding="utf-8", newline="")
+    return path.open(encoding="utf-8", newline="")
 
 
 def _lines(file: TextIO) -> Iterator[tuple[str, str, str]]:

@@ -10,6 +10,7 @@ import csv
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from itertools import islice
+from pathlib import Path
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -39,7 +40,7 @@ class NzTransfers:
 
     def rows(self, intake: Intake) -> Iterator[Sequence[Row]]:
         """Batches of moves, after the places they name."""
-        lines = _read(intake)
+        lines = _read(intake.path)
         places = sorted({place_id(name) for _, fields in lines for name in (fields["From"], fields["To"])})
         yield registration(intake, state=STATE, zone=ZONE, places=places)
         remaining = iter(lines)
@@ -47,10 +48,14 @@ class NzTransfers:
             people = intake.pseudonyms(f"{intake.digest} {number}" for number, _ in batch)
             yield [_move(intake, people[f"{intake.digest} {number}"], number, fields) for number, fields in batch]
 
+    def batches(self, path: Path) -> int:
+        """The registry's, and one for every `ROWS_PER_BATCH` moves begun."""
+        return 1 + -(-len(_read(path)) // ROWS_PER_BATCH)
 
-def _read(intake: Intake) -> list[tuple[int, dict[str, str]]]:
+
+def _read(path: Path) -> list[tuple[int, dict[str, str]]]:
     """Line number and fields of each move."""
-    with intake.path.open(encoding="utf-8-sig", newline="") as file:
+    with path.open(encoding="utf-8-sig", newline="") as file:
         reader = csv.reader(file)
         header: list[str] = []
         rows = []

@@ -72,15 +72,14 @@ class Writer:
         It raises `DatabaseUnreachable` or `LedgerIsBusy` if nothing is known to be recorded: the same keys may be
         sent again. Raises `LedgerIsBusy` at once when too much is waiting.
         """
-        if self._closing.is_set():
-            raise LedgerIsClosed
         future: Future[list[Outcome]] = Future()
-        try:
-            self._queue.put_nowait((group, future))
-        except queue.Full:
-            raise LedgerIsBusy from None
-        if self._closing.is_set():
-            self._turn_away()
+        with self._entering:
+            if self._closing.is_set():
+                raise LedgerIsClosed
+            try:
+                self._queue.put_nowait((group, future))
+            except queue.Full:
+                raise LedgerIsBusy from None
         return future
 
     def close(self) -> None:
@@ -92,17 +91,6 @@ class Writer:
             self._queue.put(None)
             for thread in self._threads:
                 thread.join()
-        self._turn_away()
-
-    def _turn_away(self) -> None:
-        """Tell those who came while the door was closing that nothing of theirs is recorded."""
-        while True:
-            try:
-                item = self._queue.get_nowait()
-            except queue.Empty:
-                return
-            if item is not None and item[1].set_running_or_notify_cancel():
-                item[1].set_exception(LedgerIsClosed())
 
     def commit(self, groups: Sequence[Group]) -> list[list[Outcome]]:
         """Judge and record one batch; what `submit`'s thread does, for callers that have the writer to themselves."""

@@ -1,0 +1,1 @@
+"""The commands of `custody`: one module a group, or one a command that stands alone."""

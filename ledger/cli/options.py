@@ -1,0 +1,68 @@
+"""Options that many commands share, and the settings they make: a flag wins over its variable, that over `.env`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from ledger.cli.terminal import warn
+
+if TYPE_CHECKING:
+    from ledger.settings import Settings
+
+SETTINGS = "Settings"
+
+DatabaseUrl = Annotated[
+    str | None,
+    typer.Option(
+        "--database-url",
+        metavar="URL",
+        help="sqlite:///PATH or postgresql://… (CUSTODY_DATABASE_URL; sqlite:///custody.db).",
+        rich_help_panel=SETTINGS,
+    ),
+]
+Environment = Annotated[
+    Literal["development", "production"] | None,
+    typer.Option("--environment", help="CUSTODY_ENVIRONMENT; development.", rich_help_panel=SETTINGS),
+]
+Auth = Annotated[
+    Literal["none"] | None,
+    typer.Option("--auth", help="How actors are known (CUSTODY_AUTH; none).", rich_help_panel=SETTINGS),
+]
+Host = Annotated[
+    str | None,
+    typer.Option("--host", metavar="ADDRESS", help="CUSTODY_HOST; 127.0.0.1.", rich_help_panel=SETTINGS),
+]
+Port = Annotated[
+    int | None,
+    typer.Option(
+        "--port", min=0, max=65535, help="CUSTODY_PORT; 8000. 0 takes any free one.", rich_help_panel=SETTINGS
+    ),
+]
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document with sorted keys.")]
+AsOf = Annotated[
+    str | None,
+    typer.Option("--as-of", metavar="T", help="When it was true: a time with its offset. Now, if left out."),
+]
+KnownAt = Annotated[
+    str | None,
+    typer.Option(
+        "--known-at", metavar="T|N", help="What had been recorded by then: a time or a position. All, if left out."
+    ),
+]
+Limit = Annotated[int | None, typer.Option("--limit", min=1, metavar="N", help="At most so many rows.")]
+Yes = Annotated[bool, typer.Option("--yes", help="Do what cannot be undone without asking.")]
+
+
+def settings_of(**flags: str | int | None) -> Settings:
+    """The settings of this process; `flags` are those given on the command line, by field name.
+
+    Warns about variables that look like settings and are none. Raises pydantic's `ValidationError`.
+    """
+    from ledger.settings import Settings, unknown_names
+
+    for name, like in unknown_names().items():
+        warn(f"{name} is no setting" + (f"; did you mean {like}?" if like is not None else ""))
+    return Settings.model_validate({name: value for name, value in flags.items() if value is not None})

@@ -1,0 +1,1 @@
+"""The shapes of what reads answer: typed, so that the document and the service cannot differ."""

@@ -1,0 +1,107 @@
+"""The application: the thin path of commands in front, FastAPI's routes for what is read behind it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Final
+
+from fastapi import APIRouter, FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp
+
+from domain.refusals import Refusal
+from ledger.http import surroundings
+from ledger.http.command_routes import BATCH, PREFIX, match
+from ledger.http.commands import CommandEdge, as_response, problem_response
+from ledger.http.document.openapi import describe
+from ledger.http.document.operations import TITLE, summary_of
+from ledger.http.problems import NotFound, problem_of_fault
+from ledger.http.reads import money, people, places, projections, record, registry, transfers
+from ledger.http.rebuilds import Rebuilds
+from ledger.http.refused_query import refusal_of
+from ledger.service import Service
+from ledger.store.log import DatabaseUnreachable
+from projections import RebuildIsRunning, ViewIsBehind, ViewIsUnknown, ViewsUnreachable
+
+MEANT: Final = (
+    Refusal,
+    NotFound,
+    DatabaseUnreachable,
+    RebuildIsRunning,
+    ViewIsBehind,
+    ViewIsUnknown,
+    ViewsUnreachable,
+)
+"""What reads raise on purpose; anything else is a fault of ours."""
+
+
+def create_app(service: Service, *, read_only: bool = False) -> ASGIApp:
+    """The ASGI application over an open service; who opened the service closes it, after the application.
+
+    With `read_only` every command is turned away.
+    """
+    rebuilds = Rebuilds(service.views, service.sources.new_id)
+
+    @asynccontextmanager
+    async def lifespan(_api: FastAPI) -> AsyncIterator[None]:
+        yield
+        await run_in_threadpool(rebuilds.close)
+
+    api = FastAPI(
+        lifespan=lifespan,
+        title=TITLE,
+        telemetry={"tracing": False, "metrics": False, "logs": False, "operation_spans": False},
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        generate_unique_id_function=lambda route: route.name,
+    )
+    api.state.service = service
+    api.state.rebuilds = rebuilds
+    for module in (registry, people, places, transfers, money, record, projections):
+        api.include_router(_summarised(module.router), prefix=PREFIX)
+    api.include_router(_summarised(surroundings.router))
+    for kind in MEANT:
+        api.add_exception_handler(kind, _problem)
+    api.add_exception_handler(RequestValidationError, _refused_query)
+    api.add_exception_handler(HTTPException, _no_route)
+    api.add_exception_handler(Exception, _fault)
+    api.openapi = lambda: describe(api)  # type: ignore[method-assign]  # how FastAPI documents replacing it
+    return CommandEdge(api, service.writer, read_only=read_only)
+
+
+def _summarised(router: APIRouter) -> APIRouter:
+    """The first line of each docstring as the summary, the rest as the description."""
+    for route in router.routes:
+        summary_of(route)
+    return router
+
+
+def _problem(request: Request, error: Exception) -> Response:
+    return problem_response(error, request.state.correlation_id)
+
+
+def _refused_query(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    return _problem(request, refusal_of(error))
+
+
+def _fault(request: Request, _error: Exception) -> Response:
+    """The edge logs the error itself: it reaches it in any case."""
+    return as_response(problem_of_fault("internal-error", request.state.correlation_id))
+
+
+def _no_route(request: Request, error: Exception) -> Response:
+    """No route, or none for that method: then `Allow` names those there are, the commands' among them."""
+    assert isinstance(error, HTTPException)
+    allowed = {method.strip() for method in (error.headers or {}).get("Allow", "").split(",") if method}
+    if match(request.url.path) is not None or request.url.path == BATCH:
+        allowed.add("POST")
+    if not allowed:
+        return _problem(request, NotFound())
+    response = as_response(problem_of_fault("method-is-not-allowed", request.state.correlation_id))
+    response.headers["Allow"] = ", ".join(sorted(allowed))
+    return response

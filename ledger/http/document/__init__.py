@@ -1,0 +1,1 @@
+"""The OpenAPI document: what each operation takes, answers and refuses."""

@@ -1,0 +1,187 @@
+"""The one OpenAPI 3.1 document: reads as FastAPI knows them, commands as their models and rules say.
+
+The examples were recorded from a run of the whole story, so they hang together; `make openapi` records them anew.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from functools import cache
+from importlib.metadata import version
+from importlib.resources import files
+from typing import Any, Final
+
+import msgspec
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+from pydantic.json_schema import models_json_schema
+
+from domain.commands import Command
+from domain.rules.table import RULES
+from ledger.http.command_routes import BATCH, PREFIX, ROUTES
+from ledger.http.document.operations import HEADERS, JSON, SCHEMAS, SHAPES, TITLE, headers, problems, unwrapped
+from ledger.http.document.refusals import OF_A_BATCH, codes_of
+from ledger.http.document.surfaces import ANSWERS, PARAMETERS, PROBLEM, Recorded, batch_item, batch_results
+
+Json = dict[str, Any]
+EXAMPLES: Final = "examples.json"
+CREATED, OK = "201", "200"
+ABOUT: Final = (
+    "Custody of persons between States as append-only facts. Commands record what happened; nothing recorded is ever "
+    "edited or deleted, and `/v1/corrections` records what was wrong. Every answer says in `Ledger-Position` which "
+    "position it speaks for. Problems are RFC 9457 documents; `code` never changes its meaning."
+)
+
+
+def describe(api: FastAPI) -> Json:
+    """The document, made once an application."""
+    if api.openapi_schema is None:
+        api.openapi_schema = _made(api)
+    return api.openapi_schema
+
+
+@cache
+def examples() -> Mapping[str, Mapping[str, Json]]:
+    """Recorded requests and answers: `commands` by wire name, `reads` by operation."""
+    data = files(__package__).joinpath(EXAMPLES).read_bytes()
+    decoded: Mapping[str, Mapping[str, Json]] = msgspec.json.decode(data)
+    return decoded
+
+
+def _made(api: FastAPI) -> Json:
+    made = get_openapi(
+        title=TITLE,
+        version=version("custody-ledger"),
+        openapi_version="3.1.0",
+        description=ABOUT,
+        routes=api.routes,
+    )
+    for path, methods in made["paths"].items():
+        for operation in methods.values():
+            _finish_read(operation, in_register=path.startswith(PREFIX))
+    schemas = _schemas()
+    for path, name in ROUTES.items():
+        made["paths"].setdefault(PREFIX + path, {})["post"] = _command(path, name, schemas)
+    made["paths"][BATCH] = {"post": _batch()}
+    made["components"] = {"schemas": dict(sorted(schemas.items())), "parameters": PARAMETERS, "headers": HEADERS}
+    return made
+
+
+def _schemas() -> Json:
+    """Shapes of answers and models of commands; where both have a name, what is asked bears its own."""
+    answered = msgspec.json.schema_components([*SHAPES.values(), *ANSWERS], ref_template=SCHEMAS + "{name}")[1]
+    _, defined = models_json_schema(
+        [(rule.command, "validation") for rule in RULES.values()], by_alias=True, ref_template=SCHEMAS + "{model}"
+    )
+    asked: Json = defined["$defs"]
+    renamed = {name: f"{name}Asked" for name in asked if name in answered}
+    asked = {renamed.get(name, name): _with_names(schema, renamed) for name, schema in asked.items()}
+    return {**answered, **asked, "Problem": PROBLEM, "BatchItem": batch_item(list(RULES), _model)}
+
+
+def _with_names(schema: Any, renamed: Mapping[str, str]) -> Any:
+    if isinstance(schema, dict):
+        return {
+            key: SCHEMAS + renamed.get(value.removeprefix(SCHEMAS), value.removeprefix(SCHEMAS))
+            if key == "$ref"
+            else _with_names(value, renamed)
+            for key, value in schema.items()
+        }
+    return [_with_names(item, renamed) for item in schema] if isinstance(schema, list) else schema
+
+
+def _model(name: str) -> str:
+    return RULES[name].command.__name__
+
+
+def _finish_read(operation: Json, *, in_register: bool) -> None:
+    recorded = examples().get("reads", {}).get(operation["operationId"])
+    if in_register:
+        operation.setdefault("parameters", []).extend(
+            {"$ref": f"#/components/parameters/{name}"} for name in ("CustodyActor", "Prefer")
+        )
+    if recorded is not None:
+        for status, answer in operation["responses"].items():
+            if status.startswith("2"):
+                answer["content"][JSON]["example"] = recorded["answer"]
+
+
+def _command(path: str, name: str, schemas: Json) -> Json:
+    command: type[Command] = RULES[name].command
+    fields = [part[1:-1] for part in path.split("/") if part.startswith("{")]
+    schema = schemas[command.__name__]
+    body = {
+        **schema,
+        "properties": {key: value for key, value in schema["properties"].items() if key not in fields},
+        "required": [key for key in schema.get("required", ()) if key not in fields],
+    }
+    first, _, rest = (inspect.getdoc(command) or "").partition("\n")
+    recorded = examples().get("commands", {}).get(name, {})
+    again = list(ROUTES.values()).count(name) > 1 and path != next(at for at, one in ROUTES.items() if one == name)
+    return {
+        "operationId": f"{name}-revision" if again else name,
+        "tags": [path.split("/")[1]],
+        "summary": first.rstrip("."),
+        "description": unwrapped(rest),
+        "parameters": [
+            *(
+                {"name": field, "in": "path", "required": True, "schema": schema["properties"][field]}
+                for field in fields
+            ),
+            *({"$ref": f"#/components/parameters/{header}"} for header in PARAMETERS if header != "Prefer"),
+        ],
+        "requestBody": {
+            "required": True,
+            "content": {JSON: {"schema": body, **_example(_without(recorded.get("data"), fields))}},
+        },
+        "responses": {
+            CREATED: {
+                "description": "Recorded; or recorded before, and answered again.",
+                "headers": headers("ETag", "Location", "Idempotency-Replayed"),
+                "content": {
+                    JSON: {"schema": {"$ref": SCHEMAS + Recorded.__name__}, **_example(recorded.get("answer"))}
+                },
+            },
+            **{str(status): answer for status, answer in problems(codes_of(name)).items()},
+        },
+    }
+
+
+def _without(data: Json | None, fields: list[str]) -> Json | None:
+    return {key: value for key, value in data.items() if key not in fields} if data is not None else None
+
+
+def _example(value: object) -> Json:
+    return {"example": value} if value is not None else {}
+
+
+def _batch() -> Json:
+    recorded = examples().get("reads", {}).get("send-commands", {})
+    items = {"type": "array", "maxItems": 1_000, "items": {"$ref": SCHEMAS + "BatchItem"}}
+    return {
+        "operationId": "send-commands",
+        "tags": ["commands"],
+        "summary": "Many commands in one request",
+        "description": (
+            "Each on its own, or with `atomic=true` all in one commit or none. One result an item, in order; a refused "
+            "item's result is its problem document."
+        ),
+        "parameters": [
+            {
+                "name": "atomic",
+                "in": "query",
+                "schema": {"type": "string", "enum": ["true", "false"], "default": "false"},
+            },
+            *({"$ref": f"#/components/parameters/{header}"} for header in ("CustodyActor", "CorrelationId")),
+        ],
+        "requestBody": {"required": True, "content": {JSON: {"schema": items, **_example(recorded.get("data"))}}},
+        "responses": {
+            OK: {
+                "description": "The results.",
+                "headers": headers(),
+                "content": {JSON: {"schema": batch_results(SCHEMAS), **_example(recorded.get("answer"))}},
+            },
+            **{str(status): answer for status, answer in problems(OF_A_BATCH).items()},
+        },
+    }

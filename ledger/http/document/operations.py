@@ -1,0 +1,111 @@
+"""What the document says of a read: the shape of its answer, the headers, the problems by code."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterable
+from typing import Any, Final
+
+from fastapi.routing import APIRoute
+from starlette.routing import BaseRoute
+
+from ledger.http.problems import BAD_REQUEST, MEDIA_TYPE, UNAVAILABLE, statuses
+
+TITLE: Final = "Custody Ledger"
+JSON: Final = "application/json"
+OK, ACCEPTED = 200, 202
+SCHEMAS: Final = "#/components/schemas/"
+
+ANYWHERE: Final = ("internal-error",)
+OF_ANY_READ: Final = (
+    "actor-is-unknown",
+    "body-is-malformed",
+    "code-is-not-listed",
+    "projection-is-behind",
+    "database-is-unreachable",
+)
+
+Responses = dict[int | str, dict[str, Any]]
+
+SHAPES: dict[str, type] = {}
+"""The shapes that answers name, by name."""
+
+HEADERS: Final[dict[str, dict[str, Any]]] = {
+    "Ledger-Position": {
+        "description": "The position the answer speaks for; problems have it, too.",
+        "required": True,
+        "schema": {"type": "string", "pattern": "^[0-9]+$"},
+    },
+    "ETag": {
+        "description": "The version of the entity's file, for `If-Match`.",
+        "schema": {"type": "string", "pattern": '^"[0-9]+"$'},
+    },
+    "Link": {"description": 'The next page, `rel="next"`.', "schema": {"type": "string"}},
+    "Location": {"description": "The address of what it is about.", "schema": {"type": "string"}},
+    "Idempotency-Replayed": {
+        "description": "`true` where the command was recorded before.",
+        "schema": {"type": "string"},
+    },
+    "Retry-After": {"description": "Seconds to wait before asking again.", "schema": {"type": "string"}},
+}
+"""The headers of answers, by name."""
+
+
+def headers(*names: str) -> dict[str, object]:
+    """The position, which every answer tells, and those named."""
+    return {name: {"$ref": f"#/components/headers/{name}"} for name in ("Ledger-Position", *names)}
+
+
+def answers(
+    shape: type,
+    *codes: str,
+    status: int = OK,
+    versioned: bool = False,
+    dated: bool = False,
+    open_to_all: bool = False,
+) -> Responses:
+    """The answers of one read: `shape` on success, problems by code otherwise.
+
+    `versioned` answers bear an `ETag`; `dated` reads take times; those `open_to_all` want no actor.
+    """
+    SHAPES[shape.__name__] = shape
+    named = [*(["ETag"] if versioned else []), *(["Link"] if "next" in shape.__annotations__ else [])]
+    success: dict[str, Any] = {
+        "description": (inspect.getdoc(shape) or "").partition("\n")[0],
+        "headers": headers(*named, *(["Location"] if status == ACCEPTED else [])),
+        "content": {JSON: {"schema": {"$ref": SCHEMAS + shape.__name__}}},
+    }
+    general = () if open_to_all else (*OF_ANY_READ, *(("time-has-no-offset",) if dated else ()))
+    found = problems((*general, *codes, *ANYWHERE))
+    # A read has no body that the gate could refuse.
+    return {status: success, **{code: answer for code, answer in found.items() if code != BAD_REQUEST}}
+
+
+def problems(codes: Iterable[str]) -> Responses:
+    """Problem answers, grouped by status, each naming its codes."""
+    grouped: dict[int, list[str]] = {}
+    for code in dict.fromkeys(codes):
+        for status in statuses(code):
+            grouped.setdefault(status, []).append(code)
+    return {status: _problem(status, sorted(grouped[status])) for status in sorted(grouped)}
+
+
+def _problem(status: int, codes: list[str]) -> dict[str, Any]:
+    schema = {"allOf": [{"$ref": SCHEMAS + "Problem"}, {"properties": {"code": {"enum": codes}}}]}
+    return {
+        "description": " · ".join(f"`{code}`" for code in codes),
+        "headers": headers(*(["Retry-After"] if status == UNAVAILABLE else [])),
+        "content": {MEDIA_TYPE: {"schema": schema}},
+    }
+
+
+def summary_of(route: BaseRoute) -> None:
+    """Make the first line of the route's docstring its summary, and the rest its description."""
+    assert isinstance(route, APIRoute)
+    first, _, rest = (inspect.getdoc(route.endpoint) or "").partition("\n")
+    route.summary, route.description = first.rstrip("."), unwrapped(rest)
+
+
+def unwrapped(text: str) -> str:
+    """A docstring's paragraphs, each in one line."""
+    return "\n\n".join(" ".join(part.split()) for part in text.strip().split("\n\n"))

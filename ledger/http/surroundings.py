@@ -1,0 +1,90 @@
+"""What stands outside `/v1`: is the service alive, which one is it, what does a problem mean, what can be asked."""
+
+from __future__ import annotations
+
+import html
+from importlib.metadata import version
+from typing import Final
+
+from fastapi import APIRouter, Request, Response
+
+from ledger.http.answers import rows
+from ledger.http.asking import document, service_of
+from ledger.http.document.operations import answers
+from ledger.http.problems import NotFound, catalogue
+from ledger.store.log import DatabaseUnreachable
+from projections import ViewsUnreachable
+
+router = APIRouter(tags=["service"])
+PROGRAM: Final = "custody-ledger"
+HTML: Final = "text/html"
+
+
+@router.get("/health/live", operation_id="show-live", responses=answers(rows.Live, open_to_all=True))
+def live(request: Request) -> Response:
+    """Whether the process answers; it asks nobody."""
+    return document({"status": "live"}, service_of(request).writer.register.position)
+
+
+@router.get(
+    "/health/ready",
+    operation_id="show-ready",
+    responses=answers(rows.Ready, "database-is-unreachable", open_to_all=True),
+)
+def ready(request: Request) -> Response:
+    """Whether commands can be recorded: 503 only while the database is down.
+
+    A view that lags or has stopped, or a database of views that is down, is `degraded`.
+    """
+    service = service_of(request)
+    head = service.log.head()
+    try:
+        late: dict[str, str] = {
+            item.view: item.state for item in service.views.status() if item.state in ("stalled", "stopped")
+        }
+    except (ViewsUnreachable, DatabaseUnreachable):
+        late = {"views": "unreachable"}
+    return document({"status": "degraded" if late else "ready", "position": head, "views": late}, head)
+
+
+@router.get("/version", operation_id="show-version", responses=answers(rows.Version, open_to_all=True))
+def show_version(request: Request) -> Response:
+    """Which program this is."""
+    service = service_of(request)
+    answer = {"name": PROGRAM, "version": version(PROGRAM), "environment": service.settings.environment}
+    return document(answer, service.writer.register.position)
+
+
+@router.get("/problems/{code}", include_in_schema=False)
+def problem(request: Request, code: str) -> Response:
+    """What a problem's code means, as a page, or as JSON for who accepts that."""
+    found = next((row for row in catalogue() if row[0] == code), None)
+    if found is None:
+        raise NotFound
+    name, statuses, meaning = found
+    if "json" in request.headers.get("accept", ""):
+        answer = {"code": name, "status": statuses, "meaning": meaning}
+        return document(answer, service_of(request).writer.register.position)
+    return _page(name, f"<p>{html.escape(meaning)}</p><p>HTTP status: {statuses}</p>")
+
+
+@router.get("/docs", include_in_schema=False)
+def docs(request: Request) -> Response:
+    """The operations as a plain page, in development; it loads nothing from anywhere."""
+    if service_of(request).settings.environment != "development":
+        raise NotFound
+    lines = [
+        f"<dt><code>{method.upper()} {html.escape(path)}</code></dt>"
+        f"<dd>{html.escape(operation['operationId'])}: {html.escape(operation['summary'])}</dd>"
+        for path, methods in request.app.openapi()["paths"].items()
+        for method, operation in methods.items()
+    ]
+    return _page(
+        "Custody Ledger",
+        f'<p>The whole contract: <a href="/openapi.json">openapi.json</a></p><dl>{"".join(lines)}</dl>',
+    )
+
+
+def _page(title: str, content: str) -> Response:
+    head = f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{html.escape(title)}</title>'
+    return Response(f"{head}<h1>{html.escape(title)}</h1>{content}</html>", media_type=HTML)

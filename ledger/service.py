@@ -1,0 +1,114 @@
+"""A running ledger in one process: log, writer and views, opened together and stopped in order.
+
+HTTP and the command line both stand on it, so that whatever either does is done by the same parts.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from domain.events.event import Event
+from ledger.settings import Settings, check_start
+from ledger.sources import Sources
+from ledger.store import EventLog, engine_of, open_log
+from ledger.store.leaf import read_event
+from ledger.writer.writer import Writer
+from projections import Views, open_views
+
+LOOK_AGAIN_SECONDS: Final = 0.02
+
+
+class LedgerIsEmpty(Exception):
+    """The database has the log's tables and no first commit yet."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "the ledger is empty; open it with "
+            "`custody db init --origin HOST/custody/EPOCH --registrar ID --state CODE --officer ID`"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class LogEvents:
+    """The log as the views read it: decoded events in pages."""
+
+    log: EventLog
+
+    def read_events(self, after: int, limit: int) -> Sequence[Event]:
+        """The events at `after` + 1 and up, at most `limit`."""
+        return [read_event(row) for row in self.log.read(after, limit)]
+
+    def head(self) -> int:
+        """The last position."""
+        return self.log.head()
+
+    def wait_for(self, after: int, timeout: float) -> bool:
+        """Whether the head is likely beyond `after` before `timeout` seconds are over."""
+        return self.log.wait_for(after, timeout)
+
+
+@dataclass(slots=True, kw_only=True)
+class Service:
+    """What `open_service` opened; `close` it once."""
+
+    settings: Settings
+    sources: Sources
+    log: EventLog
+    writer: Writer
+    views: Views
+    _stop: threading.Event = field(default_factory=threading.Event)
+    _running: threading.Thread | None = None
+
+    def run_views(self) -> None:
+        """Follow the log with every view this process can own, until `close`."""
+        self._running = threading.Thread(target=self.views.run, args=(self._stop,), name="views", daemon=True)
+        self._running.start()
+
+    def reached(self, position: int, seconds: float) -> bool:
+        """Whether the register stands at `position` or beyond, `seconds` from now at the latest."""
+        deadline = time.monotonic() + seconds
+        while self.writer.register.position < position:
+            if time.monotonic() >= deadline or self._stop.wait(LOOK_AGAIN_SECONDS):
+                return False
+        return True
+
+    def close(self) -> None:
+        """Answer what is being recorded, then stop every thread and let the database go."""
+        self.writer.close()
+        self._stop.set()
+        if self._running is not None:
+            self._running.join()
+        self.views.close()
+        self.log.close()
+
+
+def open_service(
+    settings: Settings, sources: Sources | None = None, run_views: bool = True, log: EventLog | None = None
+) -> Service:
+    """Open the ledger that the settings name, as the one writer where the engine has room for one.
+
+    `log` is an open log to take over, as that of a ledger in memory must be. Raises `StartRefused`, `LedgerIsEmpty`,
+    and what `open_log` raises.
+    """
+    check_start(settings)
+    url = settings.database_url.get_secret_value()
+    sources = sources if sources is not None else Sources()
+    log = log if log is not None else open_log(url)
+    try:
+        if not log.head():
+            raise LedgerIsEmpty
+        writer = Writer(log, sources)
+        views = open_views(url, LogEvents(log), clock=sources.now)
+    except BaseException:
+        log.close()
+        raise
+    # On SQLite this process is the only one that writes, so there is nobody to follow.
+    writer.start(follow=engine_of(url) == "postgresql")
+    service = Service(settings=settings, sources=sources, log=log, writer=writer, views=views)
+    if run_views:
+        service.run_views()
+    return service

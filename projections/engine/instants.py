@@ -1,0 +1,58 @@
+"""Instants as the views keep and show them.
+
+Kept, an instant is UTC text of one width, so that the order of texts is that of time; shown, it loses a fraction that
+is nothing.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+_FIRST: Final = datetime.min.replace(tzinfo=UTC)
+_LAST: Final = datetime.max.replace(tzinfo=UTC)
+
+
+def utc_now() -> datetime:
+    """The clock, for when something was done; nothing a view holds is read from it."""
+    return datetime.now(UTC)
+
+
+def kept(instant: datetime) -> str:
+    """`2025-03-01T09:00:00.000000Z`."""
+    return f"{_utc(instant).replace(tzinfo=None).isoformat(timespec='microseconds')}Z"
+
+
+def kept_or_none(instant: datetime | None) -> str | None:
+    """The same for an instant that may be absent."""
+    return None if instant is None else kept(instant)
+
+
+def shown(text: str) -> str:
+    """A kept instant as answers show it: `2025-03-01T09:00:00Z`, milliseconds or microseconds where it has them."""
+    whole, fraction = text[:19], text[20:26]
+    if fraction == "000000":
+        return f"{whole}Z"
+    return f"{whole}.{fraction[:3]}Z" if fraction.endswith("000") else text
+
+
+def shown_or_none(text: str | None) -> str | None:
+    """The same for an instant that may be absent."""
+    return None if text is None else shown(text)
+
+
+def read(text: str) -> datetime:
+    """The instant that a kept text says."""
+    return datetime.fromisoformat(text)
+
+
+def _utc(instant: datetime) -> datetime:
+    try:
+        return instant.astimezone(UTC)
+    except OverflowError:
+        # An offset carries it out of the calendar: the first or the last instant there is.
+        return _FIRST if _offset(instant) > timedelta() else _LAST
+
+
+def _offset(instant: datetime) -> timedelta:
+    return (instant.tzinfo or UTC).utcoffset(instant) or timedelta()

@@ -1,0 +1,229 @@
+"""The views in a schema of their own beside the log's tables."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, suppress
+from functools import lru_cache
+from select import select
+from threading import Lock
+from typing import Final
+from zlib import crc32
+
+import psycopg
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg.pq import TransactionStatus
+from psycopg.rows import TupleRow
+
+from projections.engine.database import Database, Reason, RebuildIsRunning, TableIsGone, ViewsUnreachable
+from projections.engine.tables import Row, Table, Value
+
+SCHEMA: Final = "custody_views"
+REBUILD: Final = "rebuild"
+# "view" in ASCII: the class of our advisory locks in the database.
+LOCKS: Final = 0x76696577
+
+# What the URL does not say. The TCP time-outs find a machine that vanished without a word.
+_CONNECTION_DEFAULTS: Final = {
+    "application_name": "custody-views",
+    "connect_timeout": "2",
+    "keepalives_idle": "2",
+    "keepalives_interval": "1",
+    "keepalives_count": "2",
+    "tcp_user_timeout": "5000",
+}
+_REASONS: Final[dict[str, Reason]] = {
+    "55P03": "locked",
+    "57014": "locked",
+    "40P01": "locked",
+    "40001": "locked",
+    "53100": "full",
+    "53200": "full",
+    "53400": "full",
+    "53300": "gone",
+    "25006": "gone",
+    "57P": "gone",
+    "08": "gone",
+    "58": "gone",
+}
+
+_TEXT: Final = 'text COLLATE "C"'
+
+Connection = psycopg.Connection[TupleRow]
+
+
+class PostgresSession:
+    """One transaction on one connection."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def select(self, sql: str, parameters: Sequence[Value] = ()) -> list[Row]:
+        return self._connection.execute(_own_marks(sql), parameters, binary=True).fetchall()
+
+    def execute(self, sql: str, parameters: Sequence[Value] = ()) -> None:
+        self._connection.execute(_own_marks(sql), parameters)
+
+    def execute_many(self, sql: str, rows: Sequence[Sequence[Value]]) -> None:
+        with self._connection.cursor() as cursor:
+            cursor.executemany(_own_marks(sql), rows)
+
+    def create(self, table: Table, name: str) -> None:
+        # Names are compared byte by byte, as SQLite does: the order of a digest is that of no locale.
+        kinds = [f"{column} {'bigint' if column in table.integers else _TEXT}" for column in table.columns]
+        self.execute(f"CREATE TABLE IF NOT EXISTS {name} ({', '.join(kinds)}, PRIMARY KEY ({', '.join(table.key)}))")
+        for columns in table.indexes:
+            index = f"{name}__{'_'.join(columns)}"
+            self.execute(f"CREATE INDEX IF NOT EXISTS {index} ON {name} ({', '.join(columns)})")
+
+    def tables(self) -> set[str]:
+        rows = self.select("SELECT tablename::text FROM pg_tables WHERE schemaname = ?", (SCHEMA,))
+        return {str(name) for (name,) in rows}
+
+    def hold(self, sql: str, parameters: Sequence[Value] = ()) -> list[Row]:
+        return self.select(f"{sql} FOR UPDATE", parameters)
+
+
+class PostgresDatabase(Database):
+    """The views' schema of one database; connections are opened when asked for and kept while they are fit."""
+
+    def __init__(self, url: str) -> None:
+        said = conninfo_to_dict(url)
+        unsaid = {name: value for name, value in _CONNECTION_DEFAULTS.items() if name not in said}
+        self._conninfo = make_conninfo(url, **unsaid)
+        self._idle: list[Connection] = []
+        self._owner: Connection | None = None
+        self._owned: set[str] = set()
+        self._lock = Lock()
+        self._is_closed = False
+        with self._risen(), self._connect() as connection, connection.transaction():
+            connection.execute("SELECT pg_advisory_xact_lock(%s, 0)", [LOCKS])
+            connection.execute(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}")
+
+    def reading(self) -> AbstractContextManager[PostgresSession]:
+        return self._transaction("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+
+    def writing(self) -> AbstractContextManager[PostgresSession]:
+        return self._transaction("BEGIN ISOLATION LEVEL READ COMMITTED")
+
+    def owned(self, views: Iterable[str]) -> set[str]:
+        with self._lock, self._risen():
+            owner = self._owning()
+            self._owned.update(view for view in views if view not in self._owned and _locked(owner, view))
+            return set(self._owned)
+
+    @contextmanager
+    def rebuilding(self) -> Iterator[None]:
+        with self._risen(), self._connect() as connection:
+            if not _locked(connection, REBUILD):
+                raise RebuildIsRunning
+            try:
+                yield
+            finally:
+                _unlock(connection)
+
+    def _owning(self) -> Connection:
+        """The connection that holds the locks. They go with it, so it is asked first whether it still stands."""
+        if self._owner is not None:
+            try:
+                self._owner.execute("SELECT 1")
+            except psycopg.Error:
+                self._owner.close()
+            else:
+                return self._owner
+        self._owned.clear()
+        self._owner = self._connect()
+        return self._owner
+
+    def close(self) -> None:
+        with self._lock:
+            self._is_closed = True
+            if self._owner is not None:
+                _unlock(self._owner)
+                self._owner.close()
+            while self._idle:
+                self._idle.pop().close()
+
+    @contextmanager
+    def _transaction(self, begin: str) -> Iterator[PostgresSession]:
+        with self._risen():
+            connection = self._take()
+            try:
+                connection.execute(begin)
+                yield PostgresSession(connection)
+                connection.execute("COMMIT")
+            except BaseException:
+                with suppress(psycopg.Error):
+                    connection.execute("ROLLBACK")
+                raise
+            finally:
+                self._give_back(connection)
+
+    @contextmanager
+    def _risen(self) -> Iterator[None]:
+        """What the driver raises, called by what it means here."""
+        try:
+            yield
+        except psycopg.errors.UndefinedTable as error:
+            raise TableIsGone(str(error)) from error
+        except psycopg.Error as error:
+            reason = _reason_of(error)
+            if reason is None:
+                raise
+            raise ViewsUnreachable(reason, str(error).strip() or type(error).__name__) from error
+
+    def _take(self) -> Connection:
+        with self._lock:
+            if self._is_closed:
+                raise ViewsUnreachable("gone", "the views are closed")
+            while self._idle:
+                connection = self._idle.pop()
+                if _is_fit(connection):
+                    return connection
+                connection.close()
+        return self._connect()
+
+    def _give_back(self, connection: Connection) -> None:
+        with self._lock:
+            if _is_fit(connection) and not self._is_closed:
+                self._idle.append(connection)
+            else:
+                connection.close()
+
+    def _connect(self) -> Connection:
+        connection = psycopg.connect(self._conninfo, autocommit=True)
+        connection.execute(f"SET search_path = {SCHEMA}; SET lock_timeout = '30s'; SET synchronous_commit = off")
+        return connection
+
+
+def _is_fit(connection: Connection) -> bool:
+    """Whether it is between transactions, and nothing came from the server unasked, such as its farewell."""
+    if connection.closed or connection.pgconn.transaction_status != TransactionStatus.IDLE:
+        return False
+    unasked, _, _ = select([connection.pgconn.socket], [], [], 0)
+    return not unasked
+
+
+def _locked(connection: Connection, name: str) -> bool:
+    number = crc32(name.encode()) - 2**31
+    found = connection.execute("SELECT pg_try_advisory_lock(%s::int, %s::int)", [LOCKS, number]).fetchone()
+    return bool(found and found[0])
+
+
+def _unlock(connection: Connection) -> None:
+    """Let go of every lock at once; those of a lost connection go with it, when the server notices."""
+    with suppress(psycopg.Error):
+        connection.execute("SELECT pg_advisory_unlock_all()")
+
+
+def _reason_of(error: psycopg.Error) -> Reason | None:
+    state = error.sqlstate
+    if state is None:
+        return "gone" if isinstance(error, psycopg.OperationalError | psycopg.InterfaceError) else None
+    return _REASONS.get(state) or _REASONS.get(state[:3]) or _REASONS.get(state[:2])
+
+
+@lru_cache(maxsize=1024)
+def _own_marks(sql: str) -> str:
+    """The statement with the driver's marks for parameters."""
+    return sql.replace("?", "%s")

@@ -1,0 +1,180 @@
+"""The views in a SQLite file of their own; in memory, one connection that threads take in turn."""
+
+from __future__ import annotations
+
+import fcntl
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from pathlib import Path
+from threading import Lock
+from typing import Final
+
+from projections.engine.database import MEMORY, Database, Reason, RebuildIsRunning, ViewsUnreachable
+from projections.engine.tables import Row, Table, Value
+
+LOCK_SECONDS: Final = 5
+
+_REASONS: Final[dict[int, Reason]] = {
+    sqlite3.SQLITE_BUSY: "locked",
+    sqlite3.SQLITE_LOCKED: "locked",
+    sqlite3.SQLITE_PROTOCOL: "locked",
+    sqlite3.SQLITE_FULL: "full",
+    sqlite3.SQLITE_CANTOPEN: "gone",
+    sqlite3.SQLITE_IOERR: "gone",
+    sqlite3.SQLITE_READONLY: "gone",
+}
+_WRITES_THAT_FAILED: Final = frozenset(
+    (
+        sqlite3.SQLITE_IOERR_WRITE,
+        sqlite3.SQLITE_IOERR_FSYNC,
+        sqlite3.SQLITE_IOERR_TRUNCATE,
+        sqlite3.SQLITE_IOERR_SHMSIZE,
+    )
+)
+
+
+class SQLiteSession:
+    """One transaction on one connection."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+
+    def select(self, sql: str, parameters: Sequence[Value] = ()) -> list[Row]:
+        return self._connection.execute(sql, parameters).fetchall()
+
+    def execute(self, sql: str, parameters: Sequence[Value] = ()) -> None:
+        self._connection.execute(sql, parameters)
+
+    def execute_many(self, sql: str, rows: Sequence[Sequence[Value]]) -> None:
+        self._connection.executemany(sql, rows)
+
+    def create(self, table: Table, name: str) -> None:
+        kinds = [f"{column} {'INTEGER' if column in table.integers else 'TEXT'}" for column in table.columns]
+        key = ", ".join(table.key)
+        self.execute(f"CREATE TABLE IF NOT EXISTS {name} ({', '.join(kinds)}, PRIMARY KEY ({key})) WITHOUT ROWID")
+        for columns in table.indexes:
+            index = f"{name}__{'_'.join(columns)}"
+            self.execute(f"CREATE INDEX IF NOT EXISTS {index} ON {name} ({', '.join(columns)})")
+
+    def tables(self) -> set[str]:
+        return {str(name) for (name,) in self.select("SELECT name FROM sqlite_master WHERE type = 'table'")}
+
+    def hold(self, sql: str, parameters: Sequence[Value] = ()) -> list[Row]:
+        # A writing transaction keeps every other writer out already.
+        return self.select(sql, parameters)
+
+
+class SQLiteDatabase(Database):
+    """One file, or memory where `path` is `None`.
+
+    Whoever holds the log's writing lock drives the views; a second process may rebuild beside it.
+    """
+
+    def __init__(self, path: Path | None) -> None:
+        self._path = path
+        self._idle: list[sqlite3.Connection] = []
+        self._lock = Lock()
+        self._turn = Lock()
+        self._is_closed = False
+        if path is None:
+            self._idle.append(self._connect())
+
+    def reading(self) -> AbstractContextManager[SQLiteSession]:
+        return self._transaction("BEGIN")
+
+    def writing(self) -> AbstractContextManager[SQLiteSession]:
+        # A deferred transaction would fail at once where it turns from reading to writing.
+        return self._transaction("BEGIN IMMEDIATE")
+
+    def owned(self, views: Iterable[str]) -> set[str]:
+        return set(views)
+
+    @contextmanager
+    def rebuilding(self) -> Iterator[None]:
+        if self._path is None:
+            if not self._turn.acquire(blocking=False):
+                raise RebuildIsRunning
+            try:
+                yield
+            finally:
+                self._turn.release()
+            return
+        # The file stays when the lock goes: deleting it would let two in.
+        with self._path.with_name(self._path.name + ".rebuild.lock").open("a") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise RebuildIsRunning from None
+            yield
+
+    def close(self) -> None:
+        with self._lock:
+            self._is_closed = True
+            while self._idle:
+                self._idle.pop().close()
+
+    @contextmanager
+    def _transaction(self, begin: str) -> Iterator[SQLiteSession]:
+        try:
+            with self._lock if self._path is None else nullcontext():
+                connection = self._take()
+                try:
+                    connection.execute(begin)
+                    yield SQLiteSession(connection)
+                    connection.commit()
+                except BaseException:
+                    self._undo(connection)
+                    raise
+                finally:
+                    self._give_back(connection)
+        except sqlite3.Error as error:
+            reason = _reason_of(error)
+            if reason is None:
+                raise
+            raise ViewsUnreachable(reason, str(error)) from error
+
+    def _undo(self, connection: sqlite3.Connection) -> None:
+        try:
+            connection.rollback()
+        except sqlite3.Error:
+            # SQLite undoes the transaction when the file is read next.
+            connection.close()
+
+    def _take(self) -> sqlite3.Connection:
+        if self._is_closed:
+            raise ViewsUnreachable("gone", "the views are closed")
+        try:
+            return self._idle.pop()
+        except IndexError:
+            return self._connect()
+
+    def _give_back(self, connection: sqlite3.Connection) -> None:
+        if self._is_closed:
+            connection.close()
+        elif _is_open(connection):
+            self._idle.append(connection)
+
+    def _connect(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(
+            MEMORY if self._path is None else self._path,
+            timeout=LOCK_SECONDS,
+            isolation_level=None,
+            check_same_thread=False,
+            cached_statements=512,
+        )
+        for pragma in ("journal_mode = WAL", "synchronous = NORMAL", "cache_size = -65536", "temp_store = MEMORY"):
+            connection.execute(f"PRAGMA {pragma}")
+        return connection
+
+
+def _is_open(connection: sqlite3.Connection) -> bool:
+    try:
+        return not connection.in_transaction
+    except sqlite3.ProgrammingError:
+        return False
+
+
+def _reason_of(error: sqlite3.Error) -> Reason | None:
+    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
+    return "full" if code in _WRITES_THAT_FAILED else _REASONS.get(code & 0xFF)

@@ -1,0 +1,113 @@
+"""Tables of a view, and the hands that write and read one generation of them.
+
+A view's tables carry their generation in their names, so that a new one is built beside the live one. SQL names them
+in braces, `{roll_placements}`, and takes parameters as `?`; it keeps to what both engines understand. A column is a
+text or an integer: instants are texts of one width, so that their order is that of time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import Final, Protocol
+
+Value = str | int | None
+Row = tuple[Value, ...]
+
+NAMES_PER_QUERY: Final = 500
+"""How many values one `IN (…)` takes; more are asked for in several queries."""
+
+
+class Session(Protocol):
+    """One transaction on the views' database."""
+
+    def select(self, sql: str, parameters: Sequence[Value] = ()) -> list[Row]:
+        """The rows of a query."""
+
+    def execute(self, sql: str, parameters: Sequence[Value] = ()) -> None:
+        """Run one statement."""
+
+    def execute_many(self, sql: str, rows: Sequence[Sequence[Value]]) -> None:
+        """Run one statement for each row of parameters."""
+
+    def create(self, table: Table, name: str) -> None:
+        """Make an empty table and its indexes under that name."""
+
+    def tables(self) -> set[str]:
+        """The names of all tables."""
+
+    def hold(self, sql: str, parameters: Sequence[Value] = ()) -> list[Row]:
+        """The rows of a query, kept from other writers until the transaction ends."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Table:
+    """One table: its whole name begins with the view's. Columns are text but for `integers`.
+
+    `refs` are those that hold positions: the events behind a row.
+    """
+
+    name: str
+    columns: tuple[str, ...]
+    key: tuple[str, ...]
+    integers: tuple[str, ...] = ()
+    indexes: tuple[tuple[str, ...], ...] = ()
+    refs: tuple[str, ...] = ()
+
+    def named(self, generation: int) -> str:
+        """Its name in one generation."""
+        return f"{self.name}__{generation}"
+
+
+class Generation:
+    """The tables of some views, each at one generation, read within one transaction."""
+
+    def __init__(self, session: Session, names: Mapping[str, str]) -> None:
+        self.session = session
+        self.names = names
+
+    def select(self, sql: str, *parameters: Value) -> list[Row]:
+        """The rows of a query over the tables in braces."""
+        return self.session.select(sql.format_map(self.names), parameters)
+
+    def select_among(self, sql: str, values: Iterable[str], *parameters: Value) -> Iterator[Row]:
+        """The rows of a query whose `IN ({marks})` takes any number of values; further parameters come after it."""
+        remaining = iter(values)
+        while some := tuple(islice(remaining, NAMES_PER_QUERY)):
+            marks = ", ".join("?" * len(some))
+            yield from self.session.select(sql.format_map({**self.names, "marks": marks}), (*some, *parameters))
+
+
+class Rows(Generation):
+    """The same, to write to."""
+
+    def insert(self, table: Table, rows: Sequence[Row]) -> None:
+        """Add rows, their values in the order of the table's columns."""
+        if rows:
+            self.session.execute_many(self._insert(table), rows)
+
+    def put(self, table: Table, rows: Sequence[Row]) -> None:
+        """Add rows, each in the place of one with the same key."""
+        if not rows:
+            return
+        changed = [column for column in table.columns if column not in table.key]
+        update = ", ".join(f"{column} = excluded.{column}" for column in changed)
+        act = f"DO UPDATE SET {update}" if changed else "DO NOTHING"
+        self.session.execute_many(f"{self._insert(table)} ON CONFLICT ({', '.join(table.key)}) {act}", rows)
+
+    def replace(self, table: Table, column: str, values: Iterable[str], rows: Sequence[Row]) -> None:
+        """Put rows in the place of all that have one of the values in that column."""
+        gone = [(value,) for value in values]
+        if gone:
+            self.session.execute_many(f"DELETE FROM {self.names[table.name]} WHERE {column} = ?", gone)
+        self.insert(table, rows)
+
+    def execute_many(self, sql: str, rows: Sequence[Row]) -> None:
+        """Run one statement over the tables in braces for each row of parameters."""
+        if rows:
+            self.session.execute_many(sql.format_map(self.names), rows)
+
+    def _insert(self, table: Table) -> str:
+        marks = ", ".join("?" * len(table.columns))
+        return f"INSERT INTO {self.names[table.name]} ({', '.join(table.columns)}) VALUES ({marks})"

@@ -1,0 +1,167 @@
+"""Serving, as a process of its own: what it prints, what it refuses, how it stops; and the demo, which is served too."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+import signal
+import socket
+import subprocess
+import threading
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from urllib.request import Request, urlopen
+
+import pytest
+
+from ledger.store import open_log
+from tests.ledger.cli.running import INIT, answered, custody, ended, started, url_of
+
+ADDRESS = re.compile(r"http://127\.0\.0\.1:\d+")
+SECONDS_MAX = 60
+
+
+class Served:
+    """A serving process, its address, and what it has printed so far."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self.process = process
+        self.said: list[str] = []
+        self._found = threading.Event()
+        self.address = ""
+        self._readers = [
+            threading.Thread(target=self._read, args=(stream,), daemon=True)
+            for stream in (process.stdout, process.stderr)
+        ]
+        for reader in self._readers:
+            reader.start()
+        assert self._found.wait(SECONDS_MAX), self.text
+        assert self.address, self.text
+
+    @property
+    def text(self) -> str:
+        """All it has printed, on both streams."""
+        return "".join(self.said)
+
+    def get(self, path: str) -> dict[str, object]:
+        """A document of the service."""
+        request = Request(f"{self.address}{path}", headers={"Custody-Actor": "demo-north/demo-north-1"})
+        with urlopen(request, timeout=SECONDS_MAX) as answer:
+            document: dict[str, object] = json.loads(answer.read())
+        return document
+
+    def stop(self, number: signal.Signals) -> int:
+        """The exit code after a signal."""
+        self.process.send_signal(number)
+        code = self.process.wait(SECONDS_MAX)
+        for reader in self._readers:
+            reader.join(SECONDS_MAX)
+        return code
+
+    def _read(self, stream: Iterator[str]) -> None:
+        for line in stream:
+            self.said.append(line)
+            if match := ADDRESS.search(line):
+                self.address = match[0]
+                self._found.set()
+        self._found.set()
+
+
+@contextmanager
+def served(*arguments: str, **variables: str) -> Iterator[Served]:
+    """A serving process, ended at the latest on leaving."""
+    with started(*arguments, **variables) as process:
+        try:
+            yield Served(process)
+        finally:
+            process.kill()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_it_serves_on_a_free_port_until_it_is_told_to_stop(number: signal.Signals, copied: Path) -> None:
+    url = url_of(copied)
+    with served("serve", "--port", "0", "--database-url", url) as service:
+        assert service.get("/health/live")["status"] == "live"
+        beside = answered("people", "find", url=url)
+        assert len(beside["items"]) == 12
+        code, stdout, stderr = ended("serve", "--port", "0", CUSTODY_DATABASE_URL=url)
+        assert (code, stdout) == (5, "")
+        assert f"process {service.process.pid}" in stderr
+        assert service.stop(number) == 0
+    assert "auth=none" in service.text
+    assert "ANY authority" in service.text
+    assert "Stopped." in service.text
+    assert "Traceback" not in service.text
+    with closing(open_log(url)):
+        pass
+
+
+def test_read_only_it_takes_no_command(copied: Path) -> None:
+    with served("serve", "--read-only", "--port", "0", "--database-url", url_of(copied)) as service:
+        head = service.get("/health/live")
+        register = ("curl", "-s", "-X", "POST", "-d", "{}", f"{service.address}/v1/people")
+        answer = json.loads(subprocess.run(register, capture_output=True, text=True, check=True).stdout)
+        assert answer["code"] == "ledger-is-read-only"
+        assert len(service.get("/v1/people")["items"]) == 12  # type: ignore[arg-type]  # a list, as the contract says
+        assert service.get("/health/live") == head
+
+
+def test_it_refuses_production_without_keys(demo_url: str) -> None:
+    result = custody("serve", "--environment", "production", url=demo_url)
+    assert result.exit_code == 6
+    assert "auth" in result.stderr.lower()
+    assert custody("serve", url=demo_url, CUSTODY_ENVIRONMENT="production").exit_code == 6
+
+
+def test_an_empty_database_names_the_command_that_opens_it(sqlite_url: str) -> None:
+    for _ in range(2):
+        result = custody("serve", "--port", "0", url=sqlite_url)
+        assert result.exit_code == 5
+        assert "custody db init --origin" in result.stderr
+        open_log(sqlite_url, create=True).close()
+
+
+def test_a_port_in_use_is_said(demo_url: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        result = custody("serve", "--port", str(taken.getsockname()[1]), url=demo_url)
+    assert result.exit_code == 5
+    assert "--port" in result.stderr
+
+
+def test_it_serves_what_init_has_opened(database_url: str) -> None:
+    assert custody("db", "init", *INIT, url=database_url).exit_code == 0
+    with served("serve", "--port", "0", CUSTODY_DATABASE_URL=database_url) as service:
+        assert service.get("/health/ready")["position"] == 3
+        assert answered("projections", "status", url=database_url)["views"][0]["position"] == 3
+        assert service.stop(signal.SIGTERM) == 0
+
+
+def test_the_demo_says_what_to_try_and_each_of_it_works(tmp_path: Path) -> None:
+    with served("demo", "--people", "7", "--port", "0", "--keep", str(tmp_path / "demo")) as service:
+        # The list ends with an empty line; what is asked meanwhile is answered all the same.
+        assert service.get("/health/live")["status"] == "live"
+        lines = [line.strip() for line in service.text.splitlines()]
+        tries = [line for line in lines if line.startswith("curl")]
+        assert len(tries) == 9
+        for line in tries:
+            run = subprocess.run(shlex.split(line), capture_output=True, text=True, check=True)
+            document = json.loads(run.stdout)
+            assert document.get("code") == ("role-is-not-held" if "demo-x" in line else None), line
+        for line in lines:
+            if line.startswith("custody "):
+                assert custody(*shlex.split(line)[1:]).exit_code == 0
+        assert service.stop(signal.SIGINT) == 0
+    assert "7 people" in service.text
+    with served("demo", "--port", "0", "--keep", str(tmp_path / "demo")) as again:
+        assert "is there already" in again.text
+        assert len(again.get("/v1/people")["items"]) == 8  # type: ignore[arg-type]  # a list, as the contract says
+
+
+def test_a_demo_that_is_not_kept_leaves_nothing() -> None:
+    with served("demo", "--people", "1", "--port", "0") as service:
+        [folder] = {Path(match[1]) for match in re.finditer(r"sqlite:///(\S+)/custody\.db", service.text)}
+        assert folder.is_dir()
+        assert service.stop(signal.SIGTERM) == 0
+    assert not folder.exists()

@@ -1,0 +1,72 @@
+"""The real server: in a thread of this process, or in a process of its own, on a free port of this machine alone."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import uvicorn
+from starlette.types import ASGIApp
+
+PROGRAM = "import sys; from ledger.cli import main; sys.exit(main())"
+PATIENCE = 60
+
+
+class _Server(uvicorn.Server):
+    """Says when it listens."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.listens = threading.Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.listens.set()
+
+
+@contextmanager
+def served(app: ASGIApp) -> Iterator[str]:
+    """The address at which a thread of this process serves the application."""
+    listener = socket.create_server(("127.0.0.1", 0), backlog=2_048)
+    server = _Server(uvicorn.Config(app, http="httptools", loop="asyncio", ws="none", log_level="error"))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+    thread.start()
+    try:
+        assert server.listens.wait(PATIENCE)
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        thread.join(PATIENCE)
+        listener.close()
+
+
+@contextmanager
+def process(url: str) -> Iterator[str]:
+    """The address at which a process of its own serves the ledger at `url`; stopped by its id."""
+    environment = {**os.environ, "CUSTODY_DATABASE_URL": url, "NO_COLOR": "1"}
+    command = [sys.executable, "-c", PROGRAM, "serve", "--host", "127.0.0.1", "--port", "0"]
+    with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True) as running:
+        assert running.stderr is not None
+        said: list[str] = []
+        for line in running.stderr:
+            said.append(line)
+            if found := re.search(r"http://127\.0\.0\.1:\d+", line):
+                break
+        else:
+            raise AssertionError("".join(said))
+        # What it says from here on is read, so that it never waits for a reader.
+        reader = threading.Thread(target=running.stderr.read, daemon=True)
+        reader.start()
+        try:
+            yield found[0]
+        finally:
+            running.send_signal(signal.SIGTERM)
+            running.wait(PATIENCE)
+            reader.join(PATIENCE)

@@ -1,0 +1,72 @@
+"""The views' database locked, full or gone: a clear error at once, and service again when it is back."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+
+import pytest
+
+from projections import ViewsUnreachable, people
+from projections.engine import sqlite
+from projections.engine.database import views_path
+from tests.engines import EXTERNAL_SERVER, Server, wheel_server
+from tests.projections.lives import story
+from tests.projections.stage import now, views_over
+from tests.projections.test_running import digests
+
+
+def test_a_locked_file_is_told_and_served_again(sqlite_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sqlite, "LOCK_SECONDS", 0.05)
+    events = story().events()
+    views = views_over(events[:30], sqlite_url)
+    views._source.events = events  # type: ignore[attr-defined]  # the source of these views is a list
+    path = views_path(sqlite_url)
+    assert path is not None
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(ViewsUnreachable) as unreachable:
+            views.catch_up()
+        assert unreachable.value.reason == "locked"
+        assert people.people(views, now()).position == 30, "reading goes on"
+        other.execute("ROLLBACK")
+    views.catch_up()
+    assert digests(views) == digests(views_over(events))
+    views.close()
+
+
+def test_closed_views_are_gone(database_url: str) -> None:
+    views = views_over(story().events()[:30], database_url)
+    views.close()
+    views.close()
+    with pytest.raises(ViewsUnreachable) as unreachable:
+        people.people(views, now())
+    assert unreachable.value.reason == "gone"
+
+
+@pytest.fixture
+def own_server() -> Iterator[Server]:
+    """A server that this test may stop."""
+    if EXTERNAL_SERVER in os.environ:
+        pytest.skip("a server that the environment names is not stopped by tests")
+    with wheel_server() as server:
+        yield server
+
+
+def test_a_server_that_went_is_told_and_served_again(own_server: Server) -> None:
+    events = story().events()
+    url = own_server.create_database()
+    views = views_over(events[:30], url)
+    views._source.events = events  # type: ignore[attr-defined]  # the source of these views is a list
+    own_server.stop()
+    for act in (views.catch_up, lambda: people.people(views, now()), views.rebuild):
+        with pytest.raises(ViewsUnreachable) as unreachable:
+            act()
+        assert unreachable.value.reason == "gone"
+    own_server.start()
+    views.catch_up()
+    assert digests(views) == digests(views_over(events))
+    assert all(result.switched for result in views.rebuild())
+    views.close()
