@@ -7,7 +7,7 @@ NEW_ENOUGH := import sys, venv; sys.exit(sys.version_info < (3, 11))
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test check fmt lock clean
+.PHONY: help demo serve test check fmt openapi lock clean
 
 help: ## say what can be done here
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -32,6 +32,9 @@ check: $(STAMP) ## lint, formatting, types, import contracts, tidy tests
 fmt: $(STAMP) ## format and repair what the linter can repair
 	$(BIN)/ruff check --fix-only .
 	$(BIN)/ruff format .
+
+openapi: $(STAMP) ## record the document's examples and the document anew, and the page of problems
+	$(BIN)/python -m tests.ledger.http.recording
 
 # The lock files name no index and no host; what they pin is kept unless ARGS=--upgrade asks for newer.
 LOCK = $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \

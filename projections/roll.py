@@ -163,7 +163,7 @@ def _lines(reader: Reader, facility: str, places: Places) -> Iterator[Line]:
             ref=int(opened_by or 0),
             standing=standing.kept_standing(columns),
         )
-    if False:
+    if not reader.is_at_head:
         unsettled |= reader.facts.changed_after(reader, facility, reader.known_at)
     for subject in reader.facts.subjects(reader, unsettled, reader.known_at, places).values():
         line = _line(subject.person, subject.at(reader.when.instant), facility, places)

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from functools import cached_property
 
-from domain.custody.counting import Counting, count
+from domain.custody.counting import CountedFact, Counting, count
 from domain.custody.places import Places
 from domain.custody.state import Release
 from domain.events.event import Event
@@ -52,11 +52,15 @@ class Grounds:
         offer = self._preferred([event for event in self._events if _offers(event, handover)])
         return offer.body.transfer if offer is not None and isinstance(offer.body, HandoverOffered) else None
 
-    def release(self, release: ReleaseId) -> Release | None:
-        """The release under that id that counts, wherever it stands in time."""
-        for fact in self._counting.facts:
-            if isinstance(fact.event.body, PersonReleased) and fact.event.body.release == release:
-                return Release(body=fact.event.body, recorded=fact.event)
+    def release_after(self, release: ReleaseId, fact: CountedFact) -> Release | None:
+        """The release under that id that counts and stands after `fact`: a correction may have put it there.
+
+        What stands before has been folded: a report by another authority, which moved nothing, is not a release then.
+        """
+        for later in self._counting.facts:
+            body = later.event.body
+            if later[:2] > fact[:2] and isinstance(body, PersonReleased) and body.release == release:
+                return Release(body=body, recorded=later.event)
         return None
 
     def declared_erroneous(self, release: ReleaseId, instant: datetime) -> bool:

@@ -194,20 +194,20 @@ def _released(state: CustodyState, fact: CountedFact, body: PersonReleased, plac
 
 
 def _verified(state: CustodyState, fact: CountedFact, body: ReleaseVerified, grounds: Grounds) -> CustodyState:
-    if grounds.release(body.release) is None or grounds.declared_erroneous(body.release, fact.instant):
+    known = state.releases.get(body.release)
+    counts = known is not None or grounds.release_after(body.release, fact) is not None
+    if not counts or grounds.declared_erroneous(body.release, fact.instant):
         return state
     closed = _take(state, fact, status="released", at=state.at.value, responsible=None, custodian=None)
-    known = state.releases.get(body.release)
     return closed if known is None else _with_release(closed, replace(known, verified=fact.event))
 
 
 def _declared(state: CustodyState, fact: CountedFact, body: ReleaseDeclaredErroneous, grounds: Grounds) -> CustodyState:
-    release = grounds.release(body.release)
+    release = state.releases.get(body.release) or grounds.release_after(body.release, fact)
     if release is None:
         return state
     freed = _let_go(_reopened(state, fact), fact, "at-liberty-in-error")
-    known = state.releases.get(body.release, release)
-    return _with_release(freed, replace(known, erroneous=fact.event))
+    return _with_release(freed, replace(release, erroneous=fact.event))
 
 
 def _held_by_same(

@@ -24,7 +24,7 @@ from domain.legal.draft_terms import DraftTerms, lacking
 from domain.names import AgreementId
 from domain.refusals import ActorIsNotAParty, LegalBasisForbidsFees, Refusal
 from domain.register import Register
-from domain.rules.ruling import AnyRule, Call, Named, Rule
+from domain.rules.ruling import AnyRule, Call, Named, Rule, agreement_named
 
 PARTIES: tuple[str, ...] = ("sending", "receiving")
 
@@ -248,7 +248,7 @@ RULES: tuple[AnyRule, ...] = (
         command=SignAgreement,
         subject=lambda _register, ask: f"agreement:{ask.agreement}",
         roles=PARTIES,
-        scope=lambda _register, ask: AgreementId(ask.agreement),
+        scope=agreement_named,
         names=lambda ask: [Named("agreement", ask.agreement), _revision(ask.agreement, ask.revision)],
         refusals=_sign_refusals,
         records=_sign_records,

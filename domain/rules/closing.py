@@ -18,10 +18,10 @@ from domain.custody.local_days import TZDATA_RELEASE, day_end
 from domain.events.agreement import CustodyDaysClosed, Period
 from domain.events.event import Draft, Event
 from domain.files.agreement import AgreementFile
-from domain.names import AgreementId, Digest
+from domain.names import Digest
 from domain.refusals import Refusal
 from domain.register import Register
-from domain.rules.ruling import AnyRule, Call, Named, Rule
+from domain.rules.ruling import AnyRule, Call, Named, Rule, agreement_named
 from domain.rules.treasury import MonthIn, agreement_asked, not_the_payee
 
 _DAY = timedelta(days=1)
@@ -126,7 +126,7 @@ RULES: tuple[AnyRule, ...] = (
         command=ClosePeriod,
         subject=lambda _register, ask: f"agreement:{ask.agreement}",
         roles=("treasury-payee",),
-        scope=lambda _register, ask: AgreementId(ask.agreement),
+        scope=agreement_named,
         names=lambda ask: [Named("agreement", ask.agreement)],
         refusals=_close_refusals,
         records=_close_records,

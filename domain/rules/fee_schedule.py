@@ -28,7 +28,7 @@ from domain.money import read_rate
 from domain.names import AgreementId
 from domain.refusals import ActorIsNotAParty, LegalBasisForbidsFees, Refusal
 from domain.register import Register
-from domain.rules.ruling import AnyRule, Call, Named, Rule
+from domain.rules.ruling import AnyRule, Call, Named, Rule, agreement_named
 from domain.rules.treasury import agreement_asked, state_of
 
 TREASURIES: tuple[str, ...] = ("treasury-payee", "treasury-payer")
@@ -375,7 +375,7 @@ RULES: tuple[AnyRule, ...] = (
         command=ProposeFeeSchedule,
         subject=lambda _register, ask: f"agreement:{ask.agreement}",
         roles=TREASURIES,
-        scope=lambda _register, ask: AgreementId(ask.agreement),
+        scope=agreement_named,
         names=lambda ask: [
             Named("agreement", ask.agreement),
             Named("authority", ask.payee),
@@ -391,7 +391,7 @@ RULES: tuple[AnyRule, ...] = (
         command=SignFeeSchedule,
         subject=lambda _register, ask: f"agreement:{ask.agreement}",
         roles=TREASURIES,
-        scope=lambda _register, ask: AgreementId(ask.agreement),
+        scope=agreement_named,
         names=lambda ask: [Named("agreement", ask.agreement), _schedule(ask)],
         refusals=_sign_refusals,
         records=_sign_records,

@@ -31,12 +31,12 @@ from domain.events.event import Draft, Event, fresh
 from domain.events.invoice import CustodyDaysBilled, InvoiceApproved, InvoiceIssued
 from domain.files.agreement import AgreementFile
 from domain.money import Money
-from domain.names import AgreementId, CaseRef, InvoiceNumber, PersonId, Zone
+from domain.names import CaseRef, InvoiceNumber, PersonId, Zone
 from domain.names import Digest as DigestName
 from domain.refusals import Refusal
 from domain.register import Register
 from domain.rules.closing import PeriodIsOpen, closing_of
-from domain.rules.ruling import AnyRule, Call, Named, Rule
+from domain.rules.ruling import AnyRule, Call, Named, Rule, agreement_named
 from domain.rules.treasury import (
     InvoiceNumberIn,
     MonthIn,
@@ -314,7 +314,7 @@ RULES: tuple[AnyRule, ...] = (
         command=IssueInvoice,
         subject=lambda _register, ask: f"agreement:{ask.agreement}",
         roles=("treasury-payee",),
-        scope=lambda _register, ask: AgreementId(ask.agreement),
+        scope=agreement_named,
         names=lambda ask: [Named("agreement", ask.agreement)],
         refusals=_issue_refusals,
         records=_issue_records,

@@ -6,26 +6,29 @@ its own, on the invoice it settles or on the agreement, all with the payment's i
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
 from pydantic import Field
 from pydantic_core import PydanticCustomError
 
+from domain.billing.schedules import SignedSchedule
 from domain.commands import AmountIn, CivilDate, Command, Id, Text, Value
 from domain.events.agreement import PaymentReceived
 from domain.events.event import Draft, Event, fresh
+from domain.files.agreement import AgreementFile
 from domain.files.invoice import InvoiceFile
 from domain.money import Money
-from domain.names import AgreementId, PaymentId
+from domain.names import PaymentId
 from domain.refusals import InvoiceIsUnknown, Refusal
 from domain.register import Register
-from domain.rules.ruling import AnyRule, Call, Named, Rule
+from domain.rules.ruling import AnyRule, Call, Named, Rule, agreement_named
 from domain.rules.treasury import (
     InvoiceNumberIn,
     agreement_asked,
     invoice_asked,
+    invoice_schedule,
     is_approved,
     latest_schedule,
     not_the_payee,
@@ -111,11 +114,14 @@ def _refusals(register: Register, ask: RecordPayment, call: Call) -> Iterator[Re
     for number, invoice in invoices.items():
         if invoice.body.agreement != file.agreement:
             yield InvoiceIsUnknown(number)
-    schedule = latest_schedule(file)
-    yield from not_the_payee(file, schedule, call)
-    assert schedule is not None, "a claim stops at its first refusal"
-    currency, total = schedule.body.currency, ask.amount.money
-    if any(amount.currency != currency for amount in (total, *ask.parts.values())):
+    schedules = _schedules(register, file, invoices.values())
+    for schedule in schedules:
+        yield from not_the_payee(file, schedule, call)
+    if not schedules:
+        yield from not_the_payee(file, None, call)
+    currency, total = schedules[0].body.currency, ask.amount.money
+    named = {schedule.body.currency for schedule in schedules} | {part.currency for part in ask.parts.values()}
+    if named | {total.currency} != {currency}:
         yield CurrencyDoesNotMatch(currency)
     if any(amount.minor <= 0 for amount in (total, *ask.parts.values())):
         yield AmountIsNotPositive()
@@ -130,6 +136,14 @@ def _refusals(register: Register, ask: RecordPayment, call: Call) -> Iterator[Re
     for number, invoice in invoices.items():
         if ask.parts[number].minor > invoice.open.minor:
             yield AmountIsAboveThePayable(number, invoice.open)
+
+
+def _schedules(register: Register, file: AgreementFile, invoices: Collection[InvoiceFile]) -> list[SignedSchedule]:
+    """Those the invoices bill by, each with its own payee and currency; for money on account alone the latest one."""
+    if invoices:
+        return [invoice_schedule(register, invoice) for invoice in invoices]
+    latest = latest_schedule(file)
+    return [latest] if latest is not None else []
 
 
 def _records(register: Register, ask: RecordPayment, _call: Call) -> list[Draft]:
@@ -192,7 +206,7 @@ RULES: tuple[AnyRule, ...] = (
         command=RecordPayment,
         subject=lambda _register, ask: f"agreement:{ask.agreement}",
         roles=("treasury-payee",),
-        scope=lambda _register, ask: AgreementId(ask.agreement),
+        scope=agreement_named,
         names=lambda ask: [
             Named("agreement", ask.agreement),
             *(Named("invoice", part.invoice) for part in ask.allocations),

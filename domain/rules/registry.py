@@ -275,7 +275,7 @@ def _asks_about_use(register: Register, ask: SetFacilityRegime) -> bool:
 
 
 def _regime_roles(register: Register, ask: SetFacilityRegime) -> tuple[str, ...]:
-    if register.facility(ask.facility) is None:
+    if register.facility(ask.facility) is None or not register.knows("authority", ask.supervising_authority):
         return ()
     return (*OVERSIGHT, *STATES_OWN) if _asks_about_use(register, ask) else REGISTRAR
 

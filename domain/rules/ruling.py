@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 import msgspec
 
@@ -104,6 +104,19 @@ def _lacks_nothing(_register: Register, _ask: Command, _call: Call) -> Iterator[
 Roles = tuple[str, ...]
 UNKNOWN_SCOPE = AgreementId("?")
 """What `scope` answers when the id that would lead to the agreement is unknown: then any role is enough."""
+
+
+class NamesAgreement(Protocol):
+    """A command with a field for the agreement it concerns."""
+
+    @property
+    def agreement(self) -> str:
+        """The agreement's id."""
+
+
+def agreement_named(register: Register, ask: NamesAgreement) -> AgreementId:
+    """The scope of a command that names its agreement itself."""
+    return AgreementId(ask.agreement) if register.knows("agreement", ask.agreement) else UNKNOWN_SCOPE
 
 
 def same_body(computed: Iterable[str] = ()) -> Callable[[Command, Sequence[Event]], bool]:

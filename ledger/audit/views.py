@@ -10,12 +10,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
-from domain.custody.fold import fold
-from domain.custody.timeline import timeline
-from domain.events.event import Event
-from domain.names import PersonId
+from domain.custody.fold import fold, fold_counting
+from domain.events.facility import FacilityRegistered
 from ledger.audit.findings import Check, Finding, Progress, quiet
-from ledger.audit.laws.lives import is_in_order, life
+from ledger.audit.laws.lives import Life, lives
 from ledger.audit.record import Record
 from ledger.audit.replay import Row, spell_rows, state_row
 from projections import Views, When, current_custody, custody_timeline, roll
@@ -67,14 +65,13 @@ def answers_agree(record: Record, views: Views, progress: Progress = quiet) -> I
     if position not in record.events:
         return
     now = record.events[position].recorded_at
-    rolls: dict[str, list[str]] = {}
+    bodies = (event.body for event in record.events.values() if event.position <= position)
+    rolls: dict[str, list[str]] = {body.facility: [] for body in bodies if isinstance(body, FacilityRegistered)}
     people = sorted(record.people.items())
     for done, (person, events) in enumerate(people, start=1):
         known = [event for event in events if event.position <= position]
-        if not known:
-            continue
-        for known_at in _knowledges(person, known, record, position):
-            yield from _person(record, views, person, known, known_at)
+        for one in lives(person, known, record.register) if known else ():
+            yield from _life(views, one, record.events[one.known_at].recorded_at)
         state = fold(known, record.register, now)
         if state is not None and state.placement is not None:
             rolls.setdefault(state.placement.value, []).append(person)
@@ -84,41 +81,30 @@ def answers_agree(record: Record, views: Views, progress: Progress = quiet) -> I
         yield from _roll(views, facility, rolls[facility], now, position)
 
 
-def _knowledges(person: PersonId, known: Sequence[Event], record: Record, position: int) -> list[int]:
-    """The present one alone where facts came in order; else every position at which something was recorded."""
-    if is_in_order(life(person, known, record.register)):
-        return [position]
-    return [*(event.position for event in known), position]
+def _life(views: Views, one: Life, recorded_at: datetime) -> Iterator[Finding]:
+    """Custody as it stood when the last event was recorded; the timeline up to its last fact."""
+    state = fold_counting(one.counting, one.places, recorded_at)
+    folded = [state_row(one.person, state, recorded_at)] if state is not None else []
+    when = When(now=recorded_at, as_of=recorded_at, known_at=one.known_at)
+    answer = current_custody.custody(views, when, one.person).value
+    yield from _differing("current_custody", one, folded, [answer] if answer is not None else [])
+    settled_at = max((fact.instant for fact in one.facts), default=recorded_at)
+    when = When(now=settled_at, as_of=settled_at, known_at=one.known_at)
+    answers = custody_timeline.timeline(views, when, one.person).value or []
+    yield from _differing("custody_timeline", one, spell_rows(one.timeline), answers)
 
 
-def _person(
-    record: Record, views: Views, person: PersonId, events: Sequence[Event], known_at: int
-) -> Iterator[Finding]:
-    instant = record.events[known_at].recorded_at
-    first = [event for event in events if event.position <= known_at]
-    when = When(now=instant, as_of=instant, known_at=known_at)
-    state = fold(first, record.register, instant)
-    folded = None if state is None else state_row(person, state, instant)
-    answer = current_custody.custody(views, when, person).value
-    yield from _differing("current_custody", person, known_at, [folded] if folded else [], [answer] if answer else [])
-    spells = spell_rows(timeline(first, record.register, instant))
-    answers = custody_timeline.timeline(views, when, person).value or []
-    yield from _differing("custody_timeline", person, known_at, spells, answers)
-
-
-def _differing(
-    view: str, person: PersonId, known_at: int, folded: Sequence[Row], answered: Sequence[Row]
-) -> Iterator[Finding]:
+def _differing(view: str, one: Life, folded: Sequence[Row], answered: Sequence[Row]) -> Iterator[Finding]:
     """The first row that the view does not have as it is folded; columns the fold does not have are the view's own."""
     for index in range(max(len(folded), len(answered))):
         wanted = folded[index] if index < len(folded) else None
         found = answered[index] if index < len(answered) else None
         if wanted is None or found is None or any(found[column] != wanted[column] for column in wanted):
-            columns = [one for one in wanted or {} if found is None or (wanted and found[one] != wanted[one])]
+            columns = [name for name in wanted or {} if found is None or (wanted and found[name] != wanted[name])]
             yield Finding(
                 law="L9",
-                subject=f"{view} person:{person}",
-                positions=(known_at,),
+                subject=f"{view} person:{one.person}",
+                positions=(one.known_at,),
                 expected=_row(wanted, columns),
                 found=_row(found, columns or list(found or {})),
             )

@@ -43,9 +43,10 @@ def show_document(document: object) -> None:
 
 
 def show_lines(lines: Sequence[str]) -> None:
-    """Print data as lines of text."""
+    """Print data as lines of text, seen at once also by who reads a pipe."""
     for line in lines:
         print(printable(line))
+    sys.stdout.flush()
 
 
 def show_table(columns: Sequence[str], rows: Sequence[Mapping[str, object]], title: str | None = None) -> None:

@@ -13,7 +13,7 @@ from typing import Final, Literal
 
 import structlog
 
-from ledger.http.answers.rows import Rebuild
+from ledger.http.answers.service import Rebuild
 from projections import RebuildIsRunning, Views
 
 KEPT_MAX: Final = 100
@@ -79,6 +79,9 @@ class Rebuilds:
 
         try:
             (result,) = self._views.rebuild([running.view], progress=progress)
+        except ProcessIsStopping:
+            running.state, running.error = "failed", "cancelled"
+            return
         except Exception as error:  # noqa: BLE001  whatever it was, who asks is told
             running.error = type(error).__name__
             running.state = "failed"

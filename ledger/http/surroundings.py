@@ -8,7 +8,7 @@ from typing import Final
 
 from fastapi import APIRouter, Request, Response
 
-from ledger.http.answers import rows
+from ledger.http.answers import service as shapes
 from ledger.http.asking import document, service_of
 from ledger.http.document.operations import answers
 from ledger.http.problems import NotFound, catalogue
@@ -20,7 +20,7 @@ PROGRAM: Final = "custody-ledger"
 HTML: Final = "text/html"
 
 
-@router.get("/health/live", operation_id="show-live", responses=answers(rows.Live, open_to_all=True))
+@router.get("/health/live", operation_id="show-live", responses=answers(shapes.Live, open_to_all=True))
 def live(request: Request) -> Response:
     """Whether the process answers; it asks nobody."""
     return document({"status": "live"}, service_of(request).writer.register.position)
@@ -29,7 +29,7 @@ def live(request: Request) -> Response:
 @router.get(
     "/health/ready",
     operation_id="show-ready",
-    responses=answers(rows.Ready, "database-is-unreachable", open_to_all=True),
+    responses=answers(shapes.Ready, "database-is-unreachable", open_to_all=True),
 )
 def ready(request: Request) -> Response:
     """Whether commands can be recorded: 503 only while the database is down.
@@ -47,7 +47,7 @@ def ready(request: Request) -> Response:
     return document({"status": "degraded" if late else "ready", "position": head, "views": late}, head)
 
 
-@router.get("/version", operation_id="show-version", responses=answers(rows.Version, open_to_all=True))
+@router.get("/version", operation_id="show-version", responses=answers(shapes.Version, open_to_all=True))
 def show_version(request: Request) -> Response:
     """Which program this is."""
     service = service_of(request)

@@ -84,7 +84,7 @@ def digest(session: Session, view: View, generation: int) -> str:
     names = names_of(view, generation)
     for table in view.tables:
         hashed.update(f"{table.name}\n".encode())
-        for row in session.select(_all_rows(table, names[table.name])):
+        for row in session.each(_all_rows(table, names[table.name])):
             hashed.update(_ENCODER.encode(row))
             hashed.update(b"\n")
     return hashed.hexdigest()
@@ -112,7 +112,7 @@ def _differences(session: Session, view: View, live: int, rebuilt: int) -> Itera
         old, new = table.named(live), table.named(rebuilt)
         only_live = {_key(table, row): row for row in _except(session, table, old, new)}
         only_rebuilt = {_key(table, row): row for row in _except(session, table, new, old)}
-        for key in sorted(only_live.keys() | only_rebuilt.keys(), key=_ENCODER.encode):
+        for key in sorted(only_live.keys() | only_rebuilt.keys(), key=_order):
             yield _difference(table, key, only_live.get(key), only_rebuilt.get(key))
 
 
@@ -142,6 +142,11 @@ def _differing(table: Table, live: Row, rebuilt: Row) -> tuple[str, ...]:
 
 def _key(table: Table, row: Row) -> Row:
     return tuple(row[table.columns.index(column)] for column in table.key)
+
+
+def _order(key: Row) -> tuple[tuple[bool, str, Value], ...]:
+    """In the order of the key; what somebody has put there that does not belong comes apart, by its type."""
+    return tuple((value is not None, type(value).__name__, value) for value in key)
 
 
 def _count(session: Session, name: str) -> int:

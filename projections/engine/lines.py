@@ -122,12 +122,20 @@ def switch(session: Session, old: Line, new: Line) -> None:
     session.execute(sql, (1, new.view, new.generation))
 
 
-def drop(session: Session, line: Line) -> None:
-    """Remove a line with its tables, whatever tables an earlier version gave it."""
+def retire(session: Session, line: Line) -> None:
+    """Let a line serve no longer; its tables stay until they are dropped."""
+    sql = "UPDATE view_lines SET is_live = 0 WHERE view = ? AND generation = ?"
+    session.execute(sql, (line.view, line.generation))
+
+
+def tables_of(session: Session, line: Line) -> list[str]:
+    """The tables of a line, whatever an earlier version gave it."""
     ending = f"__{line.generation}"
-    for name in sorted(session.tables()):
-        if name.startswith(f"{line.view}_") and name.endswith(ending):
-            session.execute(f"DROP TABLE {name}")
+    return sorted(name for name in session.tables() if name.startswith(f"{line.view}_") and name.endswith(ending))
+
+
+def forget(session: Session, line: Line) -> None:
+    """Remove a line whose tables are dropped."""
     session.execute("DELETE FROM view_lines WHERE view = ? AND generation = ?", (line.view, line.generation))
 
 

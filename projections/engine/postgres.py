@@ -16,10 +16,13 @@ from psycopg.pq import TransactionStatus
 from psycopg.rows import TupleRow
 
 from projections.engine.database import Database, Reason, RebuildIsRunning, TableIsGone, ViewsUnreachable
-from projections.engine.tables import Row, Table, Value
+from projections.engine.tables import Row, Table, Value, insertion
 
 SCHEMA: Final = "custody_views"
 REBUILD: Final = "rebuild"
+ROWS_FETCHED: Final = 5_000
+COPY_ROWS_MIN: Final = 50
+"""From so many rows on they are streamed; fewer are inserted sooner one by one."""
 # "view" in ASCII: the class of our advisory locks in the database.
 LOCKS: Final = 0x76696577
 
@@ -61,12 +64,25 @@ class PostgresSession:
     def select(self, sql: str, parameters: Sequence[Value] = ()) -> list[Row]:
         return self._connection.execute(_own_marks(sql), parameters, binary=True).fetchall()
 
+    def each(self, sql: str) -> Iterator[Row]:
+        with self._connection.cursor(name="each", binary=True) as cursor:
+            cursor.itersize = ROWS_FETCHED
+            yield from cursor.execute(sql)
+
     def execute(self, sql: str, parameters: Sequence[Value] = ()) -> None:
         self._connection.execute(_own_marks(sql), parameters)
 
     def execute_many(self, sql: str, rows: Sequence[Sequence[Value]]) -> None:
         with self._connection.cursor() as cursor:
             cursor.executemany(_own_marks(sql), rows)
+
+    def insert(self, name: str, columns: Sequence[str], rows: Sequence[Row]) -> None:
+        if len(rows) < COPY_ROWS_MIN:
+            self.execute_many(insertion(name, columns), rows)
+            return
+        with self._connection.cursor() as cursor, cursor.copy(f"COPY {name} ({', '.join(columns)}) FROM STDIN") as copy:
+            for row in rows:
+                copy.write_row(row)
 
     def create(self, table: Table, name: str) -> None:
         # Names are compared byte by byte, as SQLite does: the order of a digest is that of no locale.
@@ -135,12 +151,15 @@ class PostgresDatabase(Database):
         self._owner = self._connect()
         return self._owner
 
+    def _let_go(self) -> None:
+        if self._owner is not None:
+            _unlock(self._owner)
+            self._owner.close()
+
     def close(self) -> None:
         with self._lock:
             self._is_closed = True
-            if self._owner is not None:
-                _unlock(self._owner)
-                self._owner.close()
+            self._let_go()
             while self._idle:
                 self._idle.pop().close()
 

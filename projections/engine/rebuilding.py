@@ -64,15 +64,14 @@ class Rebuild:
     def __enter__(self) -> Rebuild:
         folds = any(self._views[name].folds for name in self._names)
         wanted = [person_facts.NAME] if folds else []
+        drop_unfinished(self._database)
         with self._database.writing() as session:
-            drop_unfinished(session)
             for name in dict.fromkeys([*wanted, *self._names]):
                 self._building[name] = lines.begin(session, self._views[name], is_live=False)
         return self
 
     def __exit__(self, *_: object) -> None:
-        with self._database.writing() as session:
-            drop_unfinished(session)
+        drop_unfinished(self._database)
 
     def build(self, progress: Progress) -> None:
         """Bring the new generation up to where the live one is, while that goes on."""
@@ -151,8 +150,16 @@ class Rebuild:
             self._building[name] = moved
 
 
-def drop_unfinished(session: Session) -> None:
-    """Remove every line that does not serve: what a rebuild left, or what it has replaced."""
-    for line in lines.lines(session):
-        if not line.is_live:
-            lines.drop(session, line)
+def drop_unfinished(database: Database) -> None:
+    """Remove every line that does not serve: what a rebuild left, or what has been replaced.
+
+    A table a transaction: whoever still reads several of them could otherwise wait for us, and we for them.
+    """
+    with database.reading() as session:
+        gone = {line: lines.tables_of(session, line) for line in lines.lines(session) if not line.is_live}
+    for line, tables in gone.items():
+        for table in tables:
+            with database.writing() as session:
+                session.execute(f"DROP TABLE IF EXISTS {table}")
+        with database.writing() as session:
+            lines.forget(session, line)

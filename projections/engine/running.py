@@ -33,7 +33,7 @@ OUTAGE_SECONDS: Final = 0.5
 POLL_SECONDS: Final = 0.05
 ERROR_CHARACTERS_MAX: Final = 500
 OTHERS_SECONDS: Final = 10.0
-"""How long catching up waits for a view that another process drives."""
+"""How long catching up waits for the views that another process drives."""
 
 # What a stored event raises that this program cannot read. Anything else is an outage.
 UNREADABLE: Final = (KeyError, ValueError, msgspec.MsgspecError)
@@ -129,8 +129,9 @@ class Runner:
         target = self._source.head()
         while self.step(target):
             pass
+        deadline = monotonic() + OTHERS_SECONDS
         for name in self._views.keys() - self._database.owned(self._views):
-            self.moves.wait(partial(self._has_reached, name, target), OTHERS_SECONDS)
+            self.moves.wait(partial(self._has_reached, name, target), deadline - monotonic())
 
     def step(self, target: int | None = None) -> bool:
         """Apply one page to every view that is behind; whether any moved."""

@@ -11,7 +11,7 @@ from threading import Lock
 from typing import Final
 
 from projections.engine.database import MEMORY, Database, Reason, RebuildIsRunning, ViewsUnreachable
-from projections.engine.tables import Row, Table, Value
+from projections.engine.tables import Row, Table, Value, insertion
 
 LOCK_SECONDS: Final = 5
 
@@ -23,6 +23,8 @@ _REASONS: Final[dict[int, Reason]] = {
     sqlite3.SQLITE_CANTOPEN: "gone",
     sqlite3.SQLITE_IOERR: "gone",
     sqlite3.SQLITE_READONLY: "gone",
+    sqlite3.SQLITE_CORRUPT: "gone",
+    sqlite3.SQLITE_NOTADB: "gone",
 }
 _WRITES_THAT_FAILED: Final = frozenset(
     (
@@ -43,11 +45,17 @@ class SQLiteSession:
     def select(self, sql: str, parameters: Sequence[Value] = ()) -> list[Row]:
         return self._connection.execute(sql, parameters).fetchall()
 
+    def each(self, sql: str) -> Iterator[Row]:
+        yield from self._connection.execute(sql)
+
     def execute(self, sql: str, parameters: Sequence[Value] = ()) -> None:
         self._connection.execute(sql, parameters)
 
     def execute_many(self, sql: str, rows: Sequence[Sequence[Value]]) -> None:
         self._connection.executemany(sql, rows)
+
+    def insert(self, name: str, columns: Sequence[str], rows: Sequence[Row]) -> None:
+        self.execute_many(insertion(name, columns), rows)
 
     def create(self, table: Table, name: str) -> None:
         kinds = [f"{column} {'INTEGER' if column in table.integers else 'TEXT'}" for column in table.columns]

@@ -25,11 +25,17 @@ class Session(Protocol):
     def select(self, sql: str, parameters: Sequence[Value] = ()) -> list[Row]:
         """The rows of a query."""
 
+    def each(self, sql: str) -> Iterator[Row]:
+        """The rows of a query one by one, however many there are."""
+
     def execute(self, sql: str, parameters: Sequence[Value] = ()) -> None:
         """Run one statement."""
 
     def execute_many(self, sql: str, rows: Sequence[Sequence[Value]]) -> None:
         """Run one statement for each row of parameters."""
+
+    def insert(self, name: str, columns: Sequence[str], rows: Sequence[Row]) -> None:
+        """Add rows to the table of that name."""
 
     def create(self, table: Table, name: str) -> None:
         """Make an empty table and its indexes under that name."""
@@ -73,8 +79,7 @@ class Generation:
 
     def select_among(self, sql: str, values: Iterable[str], *parameters: Value) -> Iterator[Row]:
         """The rows of a query whose `IN ({marks})` takes any number of values; further parameters come after it."""
-        remaining = iter(values)
-        while some := tuple(islice(remaining, NAMES_PER_QUERY)):
+        for some in _parts(values):
             marks = ", ".join("?" * len(some))
             yield from self.session.select(sql.format_map({**self.names, "marks": marks}), (*some, *parameters))
 
@@ -85,7 +90,7 @@ class Rows(Generation):
     def insert(self, table: Table, rows: Sequence[Row]) -> None:
         """Add rows, their values in the order of the table's columns."""
         if rows:
-            self.session.execute_many(self._insert(table), rows)
+            self.session.insert(self.names[table.name], table.columns, rows)
 
     def put(self, table: Table, rows: Sequence[Row]) -> None:
         """Add rows, each in the place of one with the same key."""
@@ -94,13 +99,14 @@ class Rows(Generation):
         changed = [column for column in table.columns if column not in table.key]
         update = ", ".join(f"{column} = excluded.{column}" for column in changed)
         act = f"DO UPDATE SET {update}" if changed else "DO NOTHING"
-        self.session.execute_many(f"{self._insert(table)} ON CONFLICT ({', '.join(table.key)}) {act}", rows)
+        sql = insertion(self.names[table.name], table.columns)
+        self.session.execute_many(f"{sql} ON CONFLICT ({', '.join(table.key)}) {act}", rows)
 
     def replace(self, table: Table, column: str, values: Iterable[str], rows: Sequence[Row]) -> None:
         """Put rows in the place of all that have one of the values in that column."""
-        gone = [(value,) for value in values]
-        if gone:
-            self.session.execute_many(f"DELETE FROM {self.names[table.name]} WHERE {column} = ?", gone)
+        for some in _parts(values):
+            marks = ", ".join("?" * len(some))
+            self.session.execute(f"DELETE FROM {self.names[table.name]} WHERE {column} IN ({marks})", some)
         self.insert(table, rows)
 
     def execute_many(self, sql: str, rows: Sequence[Row]) -> None:
@@ -108,6 +114,13 @@ class Rows(Generation):
         if rows:
             self.session.execute_many(sql.format_map(self.names), rows)
 
-    def _insert(self, table: Table) -> str:
-        marks = ", ".join("?" * len(table.columns))
-        return f"INSERT INTO {self.names[table.name]} ({', '.join(table.columns)}) VALUES ({marks})"
+
+def insertion(name: str, columns: Sequence[str]) -> str:
+    """The statement that adds one row to the table of that name."""
+    return f"INSERT INTO {name} ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})"
+
+
+def _parts(values: Iterable[str]) -> Iterator[tuple[str, ...]]:
+    remaining = iter(values)
+    while some := tuple(islice(remaining, NAMES_PER_QUERY)):
+        yield some

@@ -279,15 +279,13 @@ def _prepare(database: Database, source: EventSource, views: Mapping[str, View])
     with database.writing() as session:
         lines.prepare(session)
         stale = _stale(session, source, views)
-        for name, line in stale.items():
-            lines.drop(session, line)
-            if name in views:
-                lines.begin(session, views[name], is_live=True)
+        for line in stale.values():
+            lines.retire(session, line)
         for name in views.keys() - lines.live_lines(session).keys():
             lines.begin(session, views[name], is_live=True)
     try:
-        with database.rebuilding(), database.writing() as session:
-            drop_unfinished(session)
+        with database.rebuilding():
+            drop_unfinished(database)
     except RebuildIsRunning:
         # What is unfinished is being worked on.
         return

@@ -14,7 +14,7 @@ from projections.engine import sqlite
 from projections.engine.database import views_path
 from tests.engines import EXTERNAL_SERVER, Server, wheel_server
 from tests.projections.lives import story
-from tests.projections.stage import now, views_over
+from tests.projections.stage import now, registry, views_over
 from tests.projections.test_running import digests
 
 
@@ -44,6 +44,17 @@ def test_closed_views_are_gone(database_url: str) -> None:
     with pytest.raises(ViewsUnreachable) as unreachable:
         people.people(views, now())
     assert unreachable.value.reason == "gone"
+
+
+def test_a_file_that_is_no_database_is_told(sqlite_url: str) -> None:
+    path = views_path(sqlite_url)
+    assert path is not None
+    path.write_bytes(b"not a database, " * 64)
+    with pytest.raises(ViewsUnreachable) as unreachable:
+        views_over(registry(), sqlite_url)
+    assert unreachable.value.reason == "gone"
+    path.unlink()
+    views_over(registry(), sqlite_url).close()
 
 
 @pytest.fixture

@@ -5,18 +5,19 @@ from __future__ import annotations
 import subprocess
 import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from ledger.service import LogEvents
-from projections import VIEWS, RebuildFailed, RebuildIsRunning, ViewIsUnknown, Views, current_custody, open_views
+from projections import VIEWS, RebuildFailed, RebuildIsRunning, ViewIsUnknown, Views, current_custody, open_views, roll
 from projections.engine import lines, rebuilding
 from projections.engine.tables import Session
 from tests.projections.lives import story
 from tests.projections.stage import ListSource, change, now, open_story, views_over, with_apply
 from tests.projections.test_running import acceptance_of, digests, refusing
-from tests.scene import ANN
+from tests.scene import ANN, E1
 
 ROOT = Path(__file__).parents[2]
 
@@ -42,11 +43,11 @@ views.rebuild(progress=die if step == "after-a-page" else None)
 """
 
 
-def named(views: Views, view: str) -> tuple[int, str, set[str]]:
-    """The live generation, its digest, and every table of the view that there is."""
+def live(views: Views, view: str) -> tuple[int, str, set[str]]:
+    """The generation that serves, its digest, and every table of the view that there is."""
+    digest = views.digest(view)
     with views.database.reading() as session:
-        line = lines.live_lines(session)[view]
-        return line.generation, views.digest(view), _tables(session, view)
+        return lines.live_lines(session)[view].generation, digest, _tables(session, view)
 
 
 def _tables(session: Session, view: str) -> set[str]:
@@ -65,16 +66,10 @@ def test_a_rebuild_is_equal_and_switched_and_so_is_the_next(database_url: str) -
         assert digests(views) == before
     assert seen[-1] == (scene.log.head(), scene.log.head())
     assert {status.building for status in views.status()} == {None}
-    generation, _, tables = named_in_memory_or_not(views, "roll")
+    generation, _, tables = live(views, "roll")
     assert tables == {f"roll_placements__{generation}", f"roll_persons__{generation}"}
     views.close()
     scene.log.close()
-
-
-def named_in_memory_or_not(views: Views, view: str) -> tuple[int, str, set[str]]:
-    digest = views.digest(view)
-    with views.database.reading() as session:
-        return lines.live_lines(session)[view].generation, digest, _tables(session, view)
 
 
 def test_both_engines_give_equal_digests(sqlite_url: str, postgresql_url: str) -> None:
@@ -165,7 +160,7 @@ def test_a_rebuild_killed_half_way_leaves_the_live_view_serving(database_url: st
     # What it left is cleared away at the next start.
     views = open_views(database_url, LogEvents(scene.log))
     for name, view in VIEWS.items():
-        generation, digest, tables = named_in_memory_or_not(views, name)
+        generation, digest, tables = live(views, name)
         assert digest == before[name]
         assert tables == {table.named(generation) for table in view.tables}
     assert all(result.switched for result in views.rebuild())
@@ -182,7 +177,7 @@ def test_a_rebuild_that_is_cancelled_leaves_nothing(database_url: str) -> None:
     with pytest.raises(KeyboardInterrupt):
         views.rebuild(progress=cancel)
     assert {status.building for status in views.status()} == {None}
-    assert named_in_memory_or_not(views, "roll")[2] == {"roll_placements__1", "roll_persons__1"}
+    assert live(views, "roll")[2] == {"roll_placements__1", "roll_persons__1"}
     views.close()
     scene.log.close()
 
@@ -218,6 +213,33 @@ def test_a_rebuild_runs_while_the_views_move_on(database_url: str, monkeypatch: 
     views.catch_up()
     assert digests(views) == digests(views_over(events))
     views.close()
+
+
+def test_who_asks_during_a_switch_is_answered(database_url: str) -> None:
+    scene, views = open_story(database_url)
+    answer = roll.roll(views, now(), E1)
+    begun, over = threading.Event(), threading.Event()
+
+    def ask() -> int:
+        asked = 0
+        while not over.is_set():
+            assert roll.roll(views, now(), E1) == answer
+            asked += 1
+            begun.set()
+        return asked
+
+    with ThreadPoolExecutor() as threads:
+        asking = [threads.submit(ask) for _ in range(3)]
+        assert begun.wait(20)
+        try:
+            for _ in range(5):
+                [result] = views.rebuild(["roll"])
+                assert result.switched
+        finally:
+            over.set()
+        assert all(one.result() for one in asking)
+    views.close()
+    scene.log.close()
 
 
 def test_one_rebuild_at_a_time(database_url: str) -> None:

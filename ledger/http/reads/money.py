@@ -9,7 +9,7 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from domain.commands import MAX_INTEGER, CivilDate, Code, CurrencyCode, Id
 from domain.refusals import AuthorityIsUnknown, BodyIsMalformed, CodeIsNotListed, InvoiceIsUnknown
 from domain.rules.treasury import InvoiceNumberIn
-from ledger.http.answers import rows
+from ledger.http.answers import money as shapes
 from ledger.http.asking import (
     Reader,
     WhenListQuery,
@@ -64,7 +64,9 @@ class InvoicesQuery(WhenListQuery):
 @router.get(
     "/balances",
     operation_id="show-balances",
-    responses=answers(rows.Balances, "authority-is-unknown", "agreement-is-unknown", "currency-is-unknown", dated=True),
+    responses=answers(
+        shapes.Balances, "authority-is-unknown", "agreement-is-unknown", "currency-is-unknown", dated=True
+    ),
 )
 def balances(_reader: Reader, request: Request, query: Annotated[BalancesQuery, Query()]) -> Response:
     """Who owes whom, in each currency by itself, by days past due; and that all postings sum to zero."""
@@ -90,7 +92,7 @@ def balances(_reader: Reader, request: Request, query: Annotated[BalancesQuery, 
     "/accounts/{account}/statement",
     operation_id="show-statement",
     responses=answers(
-        rows.Statement, "authority-is-unknown", "agreement-is-unknown", "currency-is-unknown", dated=True
+        shapes.Statement, "authority-is-unknown", "agreement-is-unknown", "currency-is-unknown", dated=True
     ),
 )
 def statement(_reader: Reader, request: Request, account: Code, query: Annotated[StatementQuery, Query()]) -> Response:
@@ -128,7 +130,7 @@ def statement(_reader: Reader, request: Request, account: Code, query: Annotated
 @router.get(
     "/invoices",
     operation_id="list-invoices",
-    responses=answers(rows.Invoices, "authority-is-unknown", "agreement-is-unknown", dated=True),
+    responses=answers(shapes.Invoices, "authority-is-unknown", "agreement-is-unknown", dated=True),
 )
 def invoices(_reader: Reader, request: Request, query: Annotated[InvoicesQuery, Query()]) -> Response:
     """The invoices issued, with what is paid and what is open."""
@@ -152,7 +154,7 @@ def invoices(_reader: Reader, request: Request, query: Annotated[InvoicesQuery, 
 @router.get(
     "/invoices/{number}",
     operation_id="show-invoice",
-    responses=answers(rows.Invoice, "invoice-is-unknown", dated=True, versioned=True),
+    responses=answers(shapes.Invoice, "invoice-is-unknown", dated=True, versioned=True),
 )
 def invoice(
     _reader: Reader, request: Request, number: InvoiceNumberIn, query: Annotated[WhenQuery, Query()]
@@ -174,7 +176,7 @@ def invoice(
 @router.get(
     "/invoices/{number}/lines/{line}/explanation",
     operation_id="explain-line",
-    responses=answers(rows.Explanation, "invoice-is-unknown", "not-found", dated=True),
+    responses=answers(shapes.Explanation, "invoice-is-unknown", "not-found", dated=True),
 )
 def explanation(
     _reader: Reader, request: Request, number: InvoiceNumberIn, line: Line, query: Annotated[WhenQuery, Query()]

@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request, Response
 
 from domain.commands import Code, FieldName
-from ledger.http.answers import rows
+from ledger.http.answers import service as shapes
 from ledger.http.asking import Reader, document, service_of
 from ledger.http.document.operations import answers
 from ledger.http.paging import Query as PlainQuery
@@ -23,7 +23,7 @@ def _rebuilds(request: Request) -> Rebuilds:
     return rebuilds
 
 
-@router.get("", operation_id="list-projections", responses=answers(rows.Projections))
+@router.get("", operation_id="list-projections", responses=answers(shapes.Projections))
 def projections(_reader: Reader, request: Request, _query: Annotated[PlainQuery, Query()]) -> Response:
     """Every view: its position, the head, what it lags, whether it moves, why it has stopped."""
     service = service_of(request)
@@ -32,7 +32,7 @@ def projections(_reader: Reader, request: Request, _query: Annotated[PlainQuery,
     return document({"items": [item.document() for item in found], "position": position}, position)
 
 
-@router.get("/{name}", operation_id="show-projection", responses=answers(rows.Projection, "not-found"))
+@router.get("/{name}", operation_id="show-projection", responses=answers(shapes.Projection, "not-found"))
 def projection(_reader: Reader, request: Request, name: FieldName, _query: Annotated[PlainQuery, Query()]) -> Response:
     """One view; the answer speaks for the position that the view has."""
     (found,) = service_of(request).views.status(name)
@@ -43,7 +43,7 @@ def projection(_reader: Reader, request: Request, name: FieldName, _query: Annot
     "/{name}/rebuilds",
     operation_id="rebuild-projection",
     status_code=ACCEPTED,
-    responses=answers(rows.Rebuild, "not-found", "rebuild-is-running", status=ACCEPTED),
+    responses=answers(shapes.Rebuild, "not-found", "rebuild-is-running", status=ACCEPTED),
 )
 def rebuild(_reader: Reader, request: Request, name: FieldName, _query: Annotated[PlainQuery, Query()]) -> Response:
     """Make a view anew from the log alone, beside the live one.
@@ -57,7 +57,7 @@ def rebuild(_reader: Reader, request: Request, name: FieldName, _query: Annotate
     return response
 
 
-@router.get("/{name}/rebuilds/{rebuild}", operation_id="show-rebuild", responses=answers(rows.Rebuild, "not-found"))
+@router.get("/{name}/rebuilds/{rebuild}", operation_id="show-rebuild", responses=answers(shapes.Rebuild, "not-found"))
 def rebuild_state(
     _reader: Reader, request: Request, name: FieldName, rebuild: Code, _query: Annotated[PlainQuery, Query()]
 ) -> Response:

@@ -280,6 +280,14 @@ def test_a_verification_before_its_release_in_time_still_has_its_effect() -> Non
     assert shown(fold(facts, PLACES)) == "released-unverified north north at-liberty contradicted"
 
 
+@pytest.mark.parametrize("end", [pytest.param(VERIFIED, id="confirmed"), pytest.param(DECLARED, id="in error")])
+def test_nobody_elses_report_keeps_up_what_ended_with_a_release_that_did_not_occur(end: Row) -> None:
+    reported = ("person-released", "2025-03-03T10:00Z", "south", {"release": "r1"}, {"mode": "report"})
+    correction = fact(6, "fact-corrected", LATER, body={"corrects": 4, "reason": "did-not-occur"})
+    facts = [*events([*HELD, reported, RELEASED, end]), correction]
+    assert shown(fold(facts, PLACES)) == "held north north reported:at-liberty in n-1 contradicted cause"
+
+
 def test_orders_and_dates_until_the_release_is_carried_out() -> None:
     order = ("release-ordered", "2025-03-02T10:00Z", "court-n", {"release": "r1"})
     dated = ("release-date-set", "2025-03-02T10:00Z", "north", {"release_due_on": "2025-06-30"})

@@ -341,6 +341,9 @@ SIGNATURES = {
         data=signature(revision=2),
         follows=RoleIsNotHeld(COURT, ("sending", "receiving")),
     ),
+    "to learn that an agreement is unknown any role is enough": Row(
+        by=COURT, asks="sign-agreement", data=signature(), follows=AgreementIsUnknown("a2")
+    ),
     "an agreement is drafted before": Row(
         by=NORTH, asks="sign-agreement", data=signature(revision=2), follows=AgreementIsUnknown("a2")
     ),

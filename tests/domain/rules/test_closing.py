@@ -15,7 +15,7 @@ from domain.rules.closing import AnEarlierPeriodIsOpen, PeriodIsAlreadyClosed, P
 from domain.rules.treasury import ActorIsNotThePayee, ScheduleIsNotSigned
 from tests.domain.billing.fees import APRIL, FEBRUARY, MARCH, agreed, closed, due_on, moved, priced, proposal, spell
 from tests.domain.rules.rows import Row, holds
-from tests.scene import DIGEST, E1, E2, EAST, KEEPER, NORTH, THIRD, Scene, at, registry
+from tests.scene import COURT, DIGEST, E1, E2, EAST, KEEPER, NORTH, THIRD, Scene, at, registry
 
 PAYEE = ("treasury-payee",)
 ASK = {"agreement": "a1", "period": MARCH}
@@ -71,6 +71,9 @@ ROWS = {
     "nor a name": malformed("2025-03"),
     "the payer does not close": Row(
         given=(priced,), by=NORTH, asks="close-period", data=ASK, follows=RoleIsNotHeld(NORTH, PAYEE)
+    ),
+    "to learn that an agreement is unknown any role is enough": Row(
+        by=COURT, asks="close-period", data={**ASK, "agreement": "a9"}, follows=AgreementIsUnknown("a9")
     ),
     "the agreement is known": Row(
         by=EAST, asks="close-period", data={**ASK, "agreement": "a9"}, follows=AgreementIsUnknown("a9")

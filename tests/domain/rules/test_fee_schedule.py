@@ -41,7 +41,7 @@ from domain.rules.fee_schedule import (
 )
 from tests.domain.billing.fees import MARCH, agreed, closed, component, priced, proposal, spell
 from tests.domain.rules.rows import Row, holds
-from tests.scene import DIGEST, E1, E2, EAST, KEEPER, N1, NORTH, T1, THIRD, Scene, registry
+from tests.scene import COURT, DIGEST, E1, E2, EAST, KEEPER, N1, NORTH, T1, THIRD, Scene, registry
 
 BOTH = ("treasury-payee", "treasury-payer")
 
@@ -221,6 +221,9 @@ ROWS = {
         asks="propose-fee-schedule",
         data=propose(),
         follows=RoleIsNotHeld(EAST, BOTH),
+    ),
+    "to learn that an agreement is unknown any role is enough": Row(
+        by=COURT, asks="propose-fee-schedule", data=propose(agreement="a9"), follows=AgreementIsUnknown("a9")
     ),
     "the agreement is known": Row(
         by=EAST, asks="propose-fee-schedule", data=propose(agreement="a9"), follows=AgreementIsUnknown("a9")
@@ -424,6 +427,9 @@ def counter_proposed(scene: Scene) -> Scene:
 SIGN_ROWS = {
     "who is no treasury may not sign": Row(
         given=(proposed,), by=THIRD, asks="sign-fee-schedule", data=SIGN, follows=RoleIsNotHeld(THIRD, BOTH)
+    ),
+    "to learn that an agreement is unknown any role is enough": Row(
+        by=COURT, asks="sign-fee-schedule", data={**SIGN, "agreement": "a9"}, follows=AgreementIsUnknown("a9")
     ),
     "the agreement is known": Row(
         by=NORTH, asks="sign-fee-schedule", data={**SIGN, "agreement": "a9"}, follows=AgreementIsUnknown("a9")

@@ -49,7 +49,7 @@ from tests.domain.billing.fees import (
     usd,
 )
 from tests.domain.rules.rows import Row, holds
-from tests.scene import DIGEST, E1, E2, EAST, KEEPER, NORTH, THIRD, Scene, opening, registry
+from tests.scene import COURT, DIGEST, E1, E2, EAST, KEEPER, NORTH, THIRD, Scene, opening, registry
 
 PAYEE, PAYER = ("treasury-payee",), ("treasury-payer",)
 ASK = {"agreement": "a1", "period": MARCH}
@@ -113,6 +113,9 @@ def moved_to_another_deal(scene: Scene) -> Scene:
 ROWS = {
     "the payer does not bill": Row(
         given=(priced,), by=NORTH, asks="issue-invoice", data=ASK, follows=RoleIsNotHeld(NORTH, PAYEE)
+    ),
+    "to learn that an agreement is unknown any role is enough": Row(
+        by=COURT, asks="issue-invoice", data={**ASK, "agreement": "a9"}, follows=AgreementIsUnknown("a9")
     ),
     "the agreement is known": Row(
         by=EAST, asks="issue-invoice", data={**ASK, "agreement": "a9"}, follows=AgreementIsUnknown("a9")

@@ -31,7 +31,7 @@ from domain.rules.treasury import ActorIsNotThePayee, ScheduleIsNotSigned
 from ledger.writer.submission import Answer
 from tests.domain.billing.fees import MARCH, agreed, approved, issued, priced, proposal, spell, usd
 from tests.domain.rules.rows import Row, holds
-from tests.scene import E1, E2, EAST, KEEPER, NORTH, THIRD, Scene, registry
+from tests.scene import COURT, E1, E2, EAST, KEEPER, NORTH, THIRD, Scene, registry
 
 PAYEE = ("treasury-payee",)
 
@@ -71,6 +71,18 @@ def payable_beside_another(scene: Scene) -> Scene:
     issued(scene, MARCH)
     approved(scene)
     return other_invoice(scene)
+
+
+def priced_anew(scene: Scene, payee: str = EAST) -> Scene:
+    """CTL-0001 is payable, and from April on another schedule prices in kronor."""
+    priced(scene, valid={"from": "2024-01-01", "to": "2025-03-31"})
+    spell(scene, "p-1", "2025-03-01T10:00:00+01:00", "2025-03-31T10:00:00+02:00")
+    issued(scene, MARCH)
+    approved(scene)
+    anew = proposal(schedule="a1-anew", series="NEW", currency="SEK", valid={"from": "2025-04-01"}, payee=payee)
+    told = scene.do(payee, "propose-fee-schedule", **anew).told
+    scene.do(NORTH, "sign-fee-schedule", agreement="a1", schedule="a1-anew", **told)
+    return scene
 
 
 def proposed(scene: Scene) -> Scene:
@@ -142,6 +154,9 @@ ROWS = {
         data=payment(agreement="a9", allocations=[part(invoice="CTL-0009")]),
         follows=AgreementIsUnknown("a9"),
     ),
+    "to learn that an agreement is unknown any role is enough": Row(
+        by=COURT, asks="record-payment", data=on_account(agreement="a9"), follows=AgreementIsUnknown("a9")
+    ),
     "the invoice is known": Row(
         given=(payable,),
         by=EAST,
@@ -183,6 +198,32 @@ ROWS = {
         asks="record-payment",
         data=payment(allocations=[part(currency="EUR")]),
         follows=CurrencyDoesNotMatch("USD"),
+    ),
+    "an invoice is paid in its own currency, whatever is agreed for later months": Row(
+        given=(priced_anew,), by=EAST, asks="record-payment", data=payment()
+    ),
+    "never in that of a later schedule": Row(
+        given=(priced_anew,),
+        by=EAST,
+        asks="record-payment",
+        data=payment(amount={"amount": "1643.70", "currency": "SEK"}, allocations=[part(currency="SEK")]),
+        follows=CurrencyDoesNotMatch("USD"),
+    ),
+    "on account stands what is in the currency of the latest schedule": Row(
+        given=(priced_anew,), by=EAST, asks="record-payment", data=on_account(), follows=CurrencyDoesNotMatch("SEK")
+    ),
+    "its payee records it, whoever is the payee of later months": Row(
+        given=(third_collects, lambda scene: priced_anew(scene, payee=THIRD)),
+        by=EAST,
+        asks="record-payment",
+        data=payment(),
+    ),
+    "the payee of later months does not": Row(
+        given=(third_collects, lambda scene: priced_anew(scene, payee=THIRD)),
+        by=THIRD,
+        asks="record-payment",
+        data=payment(),
+        follows=ActorIsNotThePayee(THIRD, EAST),
     ),
     "a payment is more than nothing": Row(
         given=(payable, paid),

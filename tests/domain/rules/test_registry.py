@@ -403,6 +403,12 @@ ROWS = {
     "with an unknown place any role is enough to be told so": Row(
         by=AUDIT, asks="set-facility-regime", data=regime(facility="nowhere"), follows=FacilityIsUnknown("nowhere")
     ),
+    "nor does a role come before a supervisor nobody knows: who it is says which role is asked for": Row(
+        by=COURT,
+        asks="set-facility-regime",
+        data=regime(supervising_authority="nobody"),
+        follows=AuthorityIsUnknown("nobody"),
+    ),
     "a supervisor is registered": Row(
         by=KEEPER,
         asks="set-facility-regime",

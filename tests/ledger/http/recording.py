@@ -88,7 +88,9 @@ def recorded() -> Json:
         commands = {
             name: {"by": by, "data": data, "answer": answer} for name, (by, data, answer) in sorted(told(house).items())
         }
-        reads = {name: {"path": path, "answer": _steady(answer_of(house, path))} for name, path in READS.items()}
+        reads: dict[str, Json] = {
+            name: {"path": path, "answer": _steady(answer_of(house, path))} for name, path in READS.items()
+        }
         reads["send-commands"] = {"data": BATCH, "answer": _batch(house)}
         rebuild = _rebuild(house)
         for name in ("rebuild-projection", "show-rebuild"):

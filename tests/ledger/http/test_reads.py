@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from ledger.http.answers import entities, rows
+from ledger.http.answers import entities, money, rows, service
 from ledger.http.document.operations import SHAPES
 from tests.ledger.http.house import IN_MEMORY, House, held, house_at
 from tests.ledger.http.recording import READS, answer_of
@@ -33,19 +33,19 @@ SHAPE_OF: dict[str, type] = {
     "show-transfer": entities.Transfer,
     "list-handovers": rows.Handovers,
     "show-handover": entities.Handover,
-    "show-balances": rows.Balances,
-    "show-statement": rows.Statement,
-    "list-invoices": rows.Invoices,
-    "show-invoice": rows.Invoice,
-    "explain-line": rows.Explanation,
+    "show-balances": money.Balances,
+    "show-statement": money.Statement,
+    "list-invoices": money.Invoices,
+    "show-invoice": money.Invoice,
+    "explain-line": money.Explanation,
     "list-events": rows.Events,
     "show-event": rows.LogEvent,
     "list-audit-trail": rows.AuditTrail,
-    "list-projections": rows.Projections,
-    "show-projection": rows.Projection,
-    "show-live": rows.Live,
-    "show-ready": rows.Ready,
-    "show-version": rows.Version,
+    "list-projections": service.Projections,
+    "show-projection": service.Projection,
+    "show-live": service.Live,
+    "show-ready": service.Ready,
+    "show-version": service.Version,
 }
 
 
@@ -67,7 +67,7 @@ def storied(request: pytest.FixtureRequest) -> Iterator[House]:
 
 def test_every_read_is_among_them() -> None:
     assert set(SHAPE_OF) == set(READS)
-    assert set(SHAPES.values()) == {*SHAPE_OF.values(), rows.Rebuild}
+    assert set(SHAPES.values()) == {*SHAPE_OF.values(), service.Rebuild}
 
 
 @pytest.mark.parametrize("name", READS)
@@ -258,6 +258,24 @@ def test_a_cursor_is_refused_elsewhere(storied: House, path: str) -> None:
     assert (other.status_code, other.json()["where"]) == (422, ["/cursor"])
 
 
+def test_a_cursor_of_one_place_is_refused_at_another(quick: House) -> None:
+    for person in ("p-one", "p-two"):
+        held(quick, person)
+    cursor = quick.read("/facilities/n-1/roll", limit=1)["next"]
+    other = quick.get("/facilities/n-2/roll", cursor=cursor)
+    assert (other.status_code, other.json()["where"]) == (422, ["/cursor"])
+
+
+def test_what_is_registered_meanwhile_is_on_no_further_page(quick: House) -> None:
+    whole = [item["authority"] for item in quick.read("/authorities")["items"]]
+    first = quick.read("/authorities", limit=1)
+    fields = {"state": "NO", "legal_name": "new", "outside_register": False}
+    quick.do("keeper", "register-authority", authority="newcomer", **fields)
+    rest = [item["authority"] for page in pages(quick, "/authorities", cursor=first["next"]) for item in page["items"]]
+    assert [first["items"][0]["authority"], *rest] == whole
+    assert "newcomer" in [item["authority"] for item in quick.read("/authorities")["items"]]
+
+
 def test_a_page_is_not_moved_by_what_is_recorded_meanwhile(house: House) -> None:
     for person in ("p-b", "p-d", "p-f"):
         held(house, person)
@@ -314,9 +332,9 @@ def test_a_rebuild_is_accepted_and_can_be_followed(house: House) -> None:
     response = house.post("/projections/roll/rebuilds", None)
     assert response.status_code == 202
     address = response.headers["location"].removeprefix("/v1")
-    state = msgspec.convert(response.json(), rows.Rebuild)
+    state = msgspec.convert(response.json(), service.Rebuild)
     for _ in range(600):
-        state = msgspec.convert(house.read(address), rows.Rebuild)
+        state = msgspec.convert(house.read(address), service.Rebuild)
         if state.state != "running":
             break
         house.service.views.wait_until("roll", house.head + 1, 0.1)

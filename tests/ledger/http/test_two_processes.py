@@ -23,6 +23,7 @@ SECONDS = float(os.environ.get("TWO_PROCESSES_SECONDS", "0"))
 COMMANDS = 60
 WRITERS = 4
 """How many clients write to each process at once."""
+PERSON = {"identity_status": "claimed", "attributes": {}, "occurred_at": "2025-01-01T00:00:00Z"}
 WHO = {"Custody-Actor": "north/north-1"}
 
 
@@ -44,12 +45,7 @@ def written(address: str, client_name: str) -> list[tuple[str, int, str]]:
     with httpx2.Client(base_url=address, timeout=PATIENCE, headers=WHO) as client:
         for number in turns():
             person = f"shared-{number}" if number % 3 == 0 else f"{client_name}-{number}"
-            body = {
-                "person": person,
-                "identity_status": "claimed",
-                "attributes": {},
-                "occurred_at": "2025-01-01T00:00:00Z",
-            }
+            body = {**PERSON, "person": person}
             key = f"{client_name}.{number}"
             response = client.post("/v1/people", json=body, headers={"Idempotency-Key": key})
             assert response.status_code == 201, response.text

@@ -71,10 +71,8 @@ def test_a_gap_of_the_source_stays_visible_and_what_it_does_not_state_is_flagged
 
 def test_a_row_that_is_refused_is_named_and_the_rest_goes_on(database_url: str) -> None:
     report = imported(opened(database_url), "nz-transfers", TRANSFERS, "islands")
-    assert report["refused"] == [
-        {"where": "line 4", "code": "origin-and-destination-are-the-same"},
-        {"where": "line 6", "code": "row-is-malformed"},
-    ]
+    refused = {row["where"]: row["code"] for row in report["refused"]}
+    assert refused == {"line 4": "origin-and-destination-are-the-same", "line 6": "row-is-malformed"}
     assert report["recorded"]["moved-within.v1"] == 2
     again = custody(*arguments("nz-transfers", TRANSFERS, "islands"), url=database_url)
     assert again.exit_code == 0
