@@ -12,7 +12,7 @@ from domain.register import Register
 from domain.rules.registry import RegisterAuthority
 from domain.rules.table import RULES
 from ledger.sources import Sources
-from ledger.store.log import EventLog, Remembered
+from ledger.store.log import EventLog, PositionTaken, Remembered
 from ledger.writer.stamp import stamp
 from ledger.writer.submission import submission
 
@@ -26,7 +26,7 @@ def open_epoch(
 ) -> None:
     """Record positions 1 to 3: the epoch of `origin` (`HOST/custody/EPOCH`), the registrar, its role.
 
-    Raises `LedgerExists` for a log that is not empty.
+    Raises `LedgerExists` for a log that is not empty, also if it was until somebody else was first.
     """
     if log.head():
         raise LedgerExists
@@ -43,7 +43,10 @@ def open_epoch(
         register.evolve(event)
         rows.append(row)
         remembered.append(Remembered(registrar, item.key, item.command_hash, row.position, 1))
-    log.append(rows, remembered)
+    try:
+        log.append(rows, remembered)
+    except PositionTaken as taken:
+        raise LedgerExists from taken
 
 
 def _first(origin: str, registrar: str, state: str, now: datetime) -> list[Draft]:

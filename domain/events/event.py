@@ -105,15 +105,16 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True):
     draws: tuple[str, ...] = ()
 
 
-NEXT_EVENT = EventId("?next-event")
-
-
 def fresh(name: str) -> str:
     """A place for an id drawn at the grant; the same name within one command stands for the same id.
 
-    A draft that holds such a place lists it in `draws`.
+    A draft that holds such a place lists it in `draws`. It begins with a character that no text from outside may
+    hold (TRUST §13.8), so nothing a caller writes is ever taken for one.
     """
-    return f"?{name}"
+    return f"\0{name}"
+
+
+NEXT_EVENT = EventId(fresh("next-event"))
 
 
 def stream_id(stream: str) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from domain.commands import DatedCommand
+from domain.commands import Command, DatedCommand
 from domain.custody.local_days import day_start, local_date
 from domain.custody.state import CustodyState, Step
 from domain.events.event import Fact
@@ -42,15 +42,18 @@ def head_of(register: Register, person: str) -> CustodyState:
 def belief_at(register: Register, person: str, ask: DatedCommand, facility: str | None) -> CustodyState:
     """Where it stood when the fact that `ask` states took place, at `facility` if it names one."""
     file = file_of(register, person)
-    return file.at(_instant(register, file, ask, facility), register) or BEFORE_THE_FIRST_FACT
+    instant = standing_at(register, file, ask, ask.occurred_at, facility)
+    return file.at(instant, register) or BEFORE_THE_FIRST_FACT
 
 
-def _instant(register: Register, file: PersonFile, ask: DatedCommand, facility: str | None) -> datetime:
+def standing_at(
+    register: Register, file: PersonFile, ask: Command, occurred_at: datetime, facility: str | None
+) -> datetime:
     """`occurred_at`, or for a fact known by date alone the instant at which the fold will stand it (DOMAIN §6.1)."""
     if ask.precision != "day":
-        return ask.occurred_at
+        return occurred_at
     zone = zone_of(register, file.head, facility)
-    day = local_date(ask.occurred_at, zone)
+    day = local_date(occurred_at, zone)
     there = (
         fact.instant
         for fact in file.counting(register).facts

@@ -12,7 +12,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, ClassVar
 
-from domain.commands import Command, DatedCommand, Digest, Id, LeafHash, Sealed, Value, body_of, code_list
+from pydantic_core import PydanticCustomError
+
+from domain.commands import Command, DatedCommand, Digest, Id, LeafHash, Positive, Sealed, Value, body_of, code_list
 from domain.custody.state import Offer, TransferState
 from domain.events.event import Draft, fresh
 from domain.events.person import HandoverAccepted, HandoverOffered, HandoverRefused
@@ -109,6 +111,8 @@ class OfferHandover(DatedCommand):
     name: ClassVar[str] = "offer-handover"
     handover: Id | None = None
     transfer: Id
+    movement: Id | None = None
+    manifest_revision: Positive | None = None
     place: Id
     releasing: Side
     receiving: Addressee
@@ -116,6 +120,11 @@ class OfferHandover(DatedCommand):
     condition: Sealed | None = None
     property_seals: tuple[Sealed, ...] = ()
     documents: tuple[Digest, ...] = ()
+
+    def model_post_init(self, _context: object) -> None:
+        """A manifest is a movement's."""
+        if self.manifest_revision is not None and self.movement is None:
+            raise PydanticCustomError("manifest_revision", "a manifest without its movement")
 
     @property
     def id_(self) -> str:
@@ -217,6 +226,8 @@ def _offer_records(register: Register, ask: OfferHandover, _call: Call) -> list[
 
 def _offer_names(ask: OfferHandover) -> Iterable[Named]:
     yield Named("transfer", ask.transfer)
+    if ask.movement is not None:
+        yield Named("movement", ask.movement)
     yield Named("facility", ask.place)
     for side in (ask.releasing, ask.receiving):
         yield Named("authority", side.authority)
@@ -351,6 +362,7 @@ RULES: tuple[AnyRule, ...] = (
         brings=lambda ask: Named("handover", ask.handover) if ask.handover is not None else None,
         same=same_body(),
         person=lambda register, ask: _person(register, "transfer", ask.transfer),
+        place=lambda ask: ask.place,
         timed=True,
         refusals=_offer_refusals,
         records=_offer_records,
@@ -362,6 +374,7 @@ RULES: tuple[AnyRule, ...] = (
         scope=lambda register, ask: _agreement(register, ask.handover),
         names=_accept_names,
         person=lambda register, ask: _person(register, "handover", ask.handover),
+        place=lambda ask: ask.place,
         timed=True,
         not_before=lambda register, ask: _offered_at(register, ask.handover),
         refusals=_accept_refusals,

@@ -24,7 +24,7 @@ from domain.iso3166 import is_recognised
 from domain.names import BasisId
 from domain.refusals import NobodyConfirmsTheirOwnAct, OccurredAtIsBeforeTheLastFact, Refusal, ReleaseIsUnknown
 from domain.register import Register
-from domain.rules.belief import belief_at, file_of, head_of, zone_of
+from domain.rules.belief import belief_at, file_of, head_of, standing_at, zone_of
 from domain.rules.closed_days import closed_days
 from domain.rules.flags import duplicate_flags, report_flags
 from domain.rules.person_checks import (
@@ -328,7 +328,8 @@ def _declare_refusals(register: Register, ask: DeclareReleaseErroneous, call: Ca
     if release is None:
         yield PersonIsNotReleased(ask.person, head.status.value)
         return
-    if ask.when(call.now) < release.recorded.occurred_at:
+    declared_at = standing_at(register, file_of(register, ask.person), ask, ask.when(call.now), None)
+    if declared_at < release.recorded.occurred_at:
         yield OccurredAtIsBeforeTheLastFact(ask.person, release.recorded.occurred_at)
     if release.erroneous is not None:
         yield ReleaseIsDeclaredErroneous(ask.release)
@@ -371,6 +372,7 @@ RULES: tuple[AnyRule, ...] = (
         names=_release_names,
         lacks=_release_lacks,
         person=_person,
+        place=lambda ask: ask.facility,
         timed=True,
         refusals=_release_refusals,
         records=_release_records,

@@ -38,6 +38,7 @@ from domain.refusals import (
     VersionHasMoved,
 )
 from domain.register import Register
+from domain.rules.belief import standing_at
 from domain.rules.part import has_a_part_in
 
 C = TypeVar("C", bound=Command)
@@ -45,7 +46,7 @@ C = TypeVar("C", bound=Command)
 FUTURE_MAX = timedelta(minutes=5)
 LATE_AFTER = timedelta(hours=24)
 LATE_AFTER_HANDOVER = timedelta(hours=1)
-_HANDOVER_HALVES = frozenset({"handover-offered.v1", "handover-accepted.v1", "handover-refused.v1"})
+_HANDOVER_HALVES = frozenset({"handover-offered.v1", "handover-accepted.v1"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,6 +92,10 @@ def _no_names(_ask: Command) -> Sequence[Named]:
 
 def _no_events(_ask: Command) -> Sequence[str]:
     return ()
+
+
+def _names_no_place(_ask: Command) -> str | None:
+    return None
 
 
 def _brings_none(_ask: Command) -> Named | None:
@@ -152,9 +157,9 @@ class Rule(Generic[C]):
     that must be known, in the order of the path and then of the body; `lacks` yields what else is unknown or malformed
     where only the register can tell. `events` lists the event ids the ledger must bring in first. `brings` is the id
     the command makes known: an equal command (`same`) by the same authority under another key is then a repeat.
-    `person` names the person a custody fact is about; with `timed`, a claim may not precede that person's last change,
-    nor `not_before`. `refusals` yields every rule that fails, in order; `records` returns what follows; `tells` what
-    the command could not know.
+    `person` names the person a custody fact is about, `place` the facility in whose zone its date is read; with
+    `timed`, a claim may not precede that person's last change, nor `not_before`. `refusals` yields every rule that
+    fails, in order; `records` returns what follows; `tells` what the command could not know.
     """
 
     command: type[C]
@@ -169,6 +174,7 @@ class Rule(Generic[C]):
     brings: Callable[[C], Named | None] = _brings_none
     same: Callable[[C, Sequence[Event]], bool] = field(default_factory=same_body)
     person: Callable[[Register, C], str | None] | None = None
+    place: Callable[[C], str | None] = _names_no_place
     timed: bool = False
     not_before: Callable[[Register, C], datetime | None] | None = None
     tells: Callable[[Sequence[Event]], Mapping[str, str]] = lambda _events: {}
@@ -278,7 +284,7 @@ def _before_the_last_fact(rule: Rule[C], register: Register, ask: C) -> Refusal 
         return None
     bounds = [file.head.last_change, rule.not_before(register, ask) if rule.not_before is not None else None]
     last = max((bound for bound in bounds if bound is not None), default=None)
-    if last is None or ask.occurred_at >= last:
+    if last is None or standing_at(register, file, ask, ask.occurred_at, rule.place(ask)) >= last:
         return None
     return OccurredAtIsBeforeTheLastFact(file.person, last)
 

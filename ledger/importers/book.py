@@ -10,7 +10,7 @@ import hashlib
 import hmac
 import secrets
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Final, Protocol
 
@@ -39,7 +39,7 @@ class _Connection(Protocol):
 
 
 class ImportBook:
-    """The secret and the pseudonyms of one ledger. One import uses it at a time."""
+    """The secret and the pseudonyms of one ledger; imports that run at the same time agree on them."""
 
     def __init__(self, connection: _Connection, mark: str) -> None:
         self._connection = connection
@@ -76,22 +76,25 @@ class ImportBook:
         Only a keyed hash of the source's id is kept.
         """
         names = {source_id: self._name(format_, source_id) for source_id in source_ids}
+        known = self._known(list(names.values()))
+        new = [name for name in names.values() if name not in known]
+        insert = f"INSERT INTO import_people (source, person) VALUES ({self._mark}, {self._mark})"
+        for name in new:
+            self._connection.execute(f"{insert} ON CONFLICT DO NOTHING", (name, uuid7()))
+        self._connection.commit()
+        # Another import may have been first with a name: what stands there now holds for both.
+        known.update(self._known(new))
+        self._connection.commit()
+        return {source_id: known[name] for source_id, name in names.items()}
+
+    def _known(self, names: Sequence[str]) -> dict[str, str]:
         known: dict[str, str] = {}
-        wanted = list(names.values())
-        for start in range(0, len(wanted), NAMES_PER_LOOK_UP):
-            page = wanted[start : start + NAMES_PER_LOOK_UP]
+        for start in range(0, len(names), NAMES_PER_LOOK_UP):
+            page = names[start : start + NAMES_PER_LOOK_UP]
             marks = ", ".join([self._mark] * len(page))
             query = f"SELECT source, person FROM import_people WHERE source IN ({marks})"
             known.update(self._connection.execute(query, page).fetchall())
-        for name in wanted:
-            if name not in known:
-                known[name] = uuid7()
-                self._connection.execute(
-                    f"INSERT INTO import_people (source, person) VALUES ({self._mark}, {self._mark})",
-                    (name, known[name]),
-                )
-        self._connection.commit()
-        return {source_id: known[name] for source_id, name in names.items()}
+        return known
 
     def close(self) -> None:
         """Let go of the connection."""

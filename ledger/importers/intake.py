@@ -17,6 +17,7 @@ from typing import Final, Protocol
 from domain.commands import parse
 from domain.events.event import Actor
 from domain.names import AuthorityId, OfficerId
+from domain.refusals import Refusal
 from domain.rules.table import RULES
 from ledger.importers.book import ImportBook
 from ledger.writer.submission import Answer, Group, Refused, Submission, submission
@@ -141,14 +142,21 @@ def take_in(source: Source, intake: Intake, progress: Callable[[int], None] = la
 
 
 def _commit(rows: Sequence[Row], intake: Intake, report: Report) -> None:
+    readable: list[Row] = []
+    groups: list[Group] = []
     for row in rows:
         if row.problem is not None:
             report.refuse(row.shown, row.problem)
-    readable = [row for row in rows if row.asks]
-    groups = [
-        Group(submissions=tuple(_submission(row, ask, intake) for ask in row.asks), atomic=row.atomic)
-        for row in readable
-    ]
+        if not row.asks:
+            continue
+        try:
+            group = Group(submissions=tuple(_submission(row, ask, intake) for ask in row.asks), atomic=row.atomic)
+        except Refusal as refusal:
+            # A value that no command may hold, such as a place whose name makes no id.
+            report.refuse(row.shown, refusal.code)
+            continue
+        readable.append(row)
+        groups.append(group)
     for row, outcomes in zip(readable, intake.writer.commit(groups), strict=True):
         for outcome in outcomes:
             if isinstance(outcome, Answer):
@@ -172,43 +180,45 @@ NO_PARTICULARS: Final = dict.fromkeys(
 
 
 def registration(intake: Intake, *, state: str, zone: str, places: Iterable[str]) -> list[Row]:
-    """What is missing of the acting authority, its role and its places, asked for by the registrar."""
+    """What is missing of the acting authority and its role, and then of its places, asked for by the registrar."""
     register, authority = intake.writer.register, intake.acting.authority
-    asks: list[Ask] = []
-    if register.authority(authority) is None:
-        asks += [
-            Ask(
-                intake.registrar,
-                "register-authority",
-                {"authority": authority, "state": state, "legal_name": authority, "outside_register": False},
-                "authority",
-            ),
-            Ask(
-                intake.registrar,
-                "set-authority-roles",
-                {"authority": authority, "roles": [{"role": "sending", "from": "1970-01-01"}]},
-                "roles",
-            ),
-        ]
-    asks += [
-        Ask(
-            intake.registrar,
-            "register-facility",
-            {
-                "facility": place,
-                "authority": authority,
-                "state": state,
-                "kind": "prison",
-                "zone": zone,
-                "recognised_by": intake.digest,
-                "supervising_authority": authority,
-            },
-            f"place {place}",
-        )
+    registers = Ask(
+        intake.registrar,
+        "register-authority",
+        {"authority": authority, "state": state, "legal_name": authority, "outside_register": False},
+        "authority",
+    )
+    roles = Ask(
+        intake.registrar,
+        "set-authority-roles",
+        {"authority": authority, "roles": [{"role": "sending", "from": "1970-01-01"}]},
+        "roles",
+    )
+    is_known = register.authority(authority) is not None
+    missing = [] if is_known else [Row("registry", "the authority and its role", (registers, roles), atomic=True)]
+    missing += [
+        Row(f"place {place}", f"the place {place}", (_place(intake, place, state, zone),))
         for place in places
         if register.facility(place) is None
     ]
-    return [Row("registry", "the authority and its places", tuple(asks), atomic=True)] if asks else []
+    return missing
+
+
+def _place(intake: Intake, place: str, state: str, zone: str) -> Ask:
+    return Ask(
+        intake.registrar,
+        "register-facility",
+        {
+            "facility": place,
+            "authority": intake.acting.authority,
+            "state": state,
+            "kind": "prison",
+            "zone": zone,
+            "recognised_by": intake.digest,
+            "supervising_authority": intake.acting.authority,
+        },
+        "place",
+    )
 
 
 def registering(intake: Intake, person: str, identity_status: str, **when: object) -> Ask:

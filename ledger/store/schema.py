@@ -45,17 +45,18 @@ _SQLITE_TABLES: Final = (
     f"INSERT INTO {SCHEMA_TABLE} SELECT {SCHEMA_VERSION} WHERE NOT EXISTS (SELECT 1 FROM {SCHEMA_TABLE})",
 )
 
-# Names are compared byte by byte: a change of the server's collation cannot spoil an index.
+# Names are compared byte by byte: a change of the server's collation cannot spoil an index. PostgreSQL asks the indexes
+# of a table in the order in which they were made, the primary key first. So of two that race, the later waits at its
+# first position with nothing of its own in any other index, and the earlier never waits for it in turn.
 _POSTGRES_TABLES: Final = (
     f"SELECT pg_advisory_xact_lock({CREATION_LOCK})",
     f"""CREATE TABLE IF NOT EXISTS {EVENTS} (
-        notification_id bigint NOT NULL CHECK (notification_id > 0),
+        notification_id bigint PRIMARY KEY CHECK (notification_id > 0),
         originator_id text COLLATE "C" NOT NULL,
         originator_version bigint NOT NULL,
         topic text NOT NULL,
         state bytea NOT NULL,
-        PRIMARY KEY (originator_id, originator_version))""",
-    f"CREATE UNIQUE INDEX IF NOT EXISTS {EVENTS}_notification_id_idx ON {EVENTS} (notification_id)",
+        UNIQUE (originator_id, originator_version))""",
     """CREATE TABLE IF NOT EXISTS leaves (
         position bigint PRIMARY KEY,
         event_id text COLLATE "C" NOT NULL UNIQUE,

@@ -7,7 +7,7 @@ from datetime import datetime
 
 import msgspec
 
-from domain.events.event import NEXT_EVENT, Body, Draft, Event
+from domain.events.event import NEXT_EVENT, Body, Draft, Event, fresh
 from domain.names import EventId
 from domain.refusals import EventIsTooLarge
 from domain.register import Register
@@ -25,7 +25,7 @@ def stamp(
 
     Draws, in this order: the ids the drafts have places for, an event id each, a salt each. Raises `EventIsTooLarge`.
     """
-    drawn = {f"?{name}": sources.new_id() for name in dict.fromkeys(name for draft in drafts for name in draft.draws)}
+    drawn = {fresh(name): sources.new_id() for name in dict.fromkeys(name for draft in drafts for name in draft.draws)}
     event_ids = [sources.new_id() for _ in drafts]
     ends: dict[str, tuple[int, str]] = {}
     stamped: list[tuple[Row, Event]] = []

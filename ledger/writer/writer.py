@@ -18,7 +18,7 @@ from domain.events.event import Event
 from domain.register import Register
 from ledger.sources import Sources
 from ledger.store.leaf import read_event
-from ledger.store.log import DatabaseUnreachable, EventLog, PositionTaken
+from ledger.store.log import DatabaseUnreachable, EventLog, PositionMissing, PositionTaken
 from ledger.writer.batch import Batch, Memory, judge
 from ledger.writer.submission import Group, Outcome
 
@@ -28,6 +28,11 @@ PAGE: Final = 5_000
 TRIES_MAX: Final = 100
 """How often a batch is decided again because another process was first, before its waiters are told to come back."""
 FOLLOW_SECONDS: Final = 1.0
+NOTHING: Final = Group(submissions=())
+"""Asks for nothing; once it is answered, the register has been brought to the head."""
+
+
+Waiting = tuple[Group, Future[list[Outcome]]]
 
 
 class LedgerIsBusy(Exception):
@@ -51,7 +56,7 @@ class Writer:
         self._sources = sources if sources is not None else Sources()
         self._last_recorded: datetime | None = None
         self._behind = False
-        self._queue: queue.Queue[tuple[Group, Future[list[Outcome]]] | None] = queue.Queue(GROUPS_WAITING_MAX)
+        self._queue: queue.Queue[Waiting | None] = queue.Queue(GROUPS_WAITING_MAX)
         self._closing = threading.Event()
         self._entering = threading.Lock()
         self.reading = threading.Lock()
@@ -115,12 +120,15 @@ class Writer:
         """Make the batch true, or answer False: it must be decided again on what others have recorded meanwhile."""
         if not batch.rows:
             # A refusal, too, is judged on the head; a repeat is judged on what is recorded for ever.
-            self._behind = self.log.head() != self.register.position
+            self._behind = self._head() != self.register.position
             return not self._behind
         try:
             self.log.append(batch.rows, list(batch.remembered.values()))
         except PositionTaken:
             return self._settle(batch)
+        except PositionMissing:
+            self._head()
+            raise
         except DatabaseUnreachable:
             self._behind = True
             if self._settle(batch):
@@ -132,6 +140,16 @@ class Writer:
         self._last_recorded = batch.last_recorded
         return True
 
+    def _head(self) -> int:
+        """The last position. A database that ends before what was read of it is not the one to go on with.
+
+        So it is with a stand-in that has not been sent everything, until it has.
+        """
+        head = self.log.head()
+        if head < self.register.position:
+            raise DatabaseUnreachable("gone", f"it ends at {head}, and {self.register.position} was recorded before")
+        return head
+
     def _settle(self, batch: Batch) -> bool:
         """Read the tail after an append that failed; True if it holds this very batch, its answer having been lost."""
         self._behind = True
@@ -140,13 +158,15 @@ class Writer:
         return self.log.positions([first.event_id]).get(first.event_id) == first.position
 
     def _catch_up(self) -> None:
-        """Evolve everything recorded since the register's position."""
+        """Evolve everything recorded since the register's position, a page at a time and each page as a whole."""
         while rows := self.log.read(self.register.position, PAGE):
-            for row in rows:
-                event = read_event(row)
-                with self.reading:
-                    self.register.evolve(event)
-                self._last_recorded = event.recorded_at
+            tail = self.register.overlay()
+            events = [read_event(row) for row in rows]
+            for event in events:
+                tail.evolve(event)
+            with self.reading:
+                tail.merge()
+            self._last_recorded = events[-1].recorded_at
         self._behind = False
 
     def _events_at(self, first: int, count: int) -> list[Event]:
@@ -154,7 +174,7 @@ class Writer:
 
     def _run(self) -> None:
         while True:
-            waiting = [self._queue.get()]
+            waiting = [self._next()]
             commands = len(waiting[0][0].submissions) if waiting[0] is not None else 0
             while commands < COMMANDS_PER_BATCH_MAX:
                 try:
@@ -168,14 +188,29 @@ class Writer:
             if self._closing.is_set() and self._queue.empty():
                 return
 
-    def _serve(self, waiting: Sequence[tuple[Group, Future[list[Outcome]]]]) -> None:
+    def _next(self) -> Waiting | None:
+        """What waits first; `None` when nothing does and it is time to look whether the database is back."""
         try:
-            if not waiting:
+            return self._queue.get(timeout=FOLLOW_SECONDS if self._behind else None)
+        except queue.Empty:
+            return None
+
+    def _serve(self, waiting: Sequence[Waiting]) -> None:
+        outcomes: list[list[Outcome]] = [[] for _ in waiting]
+        try:
+            if any(group.submissions for group, _ in waiting):
+                outcomes = self.commit([group for group, _ in waiting])
+            else:
                 self._catch_up()
-                return
-            outcomes = self.commit([group for group, _ in waiting])
         except Exception as fault:  # noqa: BLE001 - a waiter must hear of any fault, and the thread must live on
+            # One met while judging comes from one request. It is looked for by halves, so that it fails alone.
+            is_of_one = not self._behind and not isinstance(fault, DatabaseUnreachable | LedgerIsBusy)
             self._behind = True
+            if is_of_one and len(waiting) > 1:
+                half = len(waiting) // 2
+                self._serve(waiting[:half])
+                self._serve(waiting[half:])
+                return
             for _, future in waiting:
                 future.set_exception(fault)
             return
@@ -183,12 +218,11 @@ class Writer:
             future.set_result(result)
 
     def _follow(self) -> None:
-        """Wake the writer when another process has appended; `None` in the queue means just that."""
+        """Have the register brought to the head when another process has appended."""
         while not self._closing.is_set():
             try:
-                moved = self.log.wait_for(self.register.position, FOLLOW_SECONDS)
-            except DatabaseUnreachable:
+                if self.log.wait_for(self.register.position, FOLLOW_SECONDS):
+                    # The next look is worth while only after this one: until then the head stays beyond.
+                    self.submit(NOTHING).result()
+            except Exception:  # noqa: BLE001 - each command hears of it as well; here it must not end the thread
                 self._closing.wait(FOLLOW_SECONDS)
-                continue
-            if moved and self._queue.empty():
-                self._queue.put(None)

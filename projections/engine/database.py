@@ -55,6 +55,10 @@ class Database(ABC):
         """A transaction that commits on leaving and is undone by an exception."""
 
     @abstractmethod
+    def preparing(self) -> AbstractContextManager[Session]:
+        """A writing transaction that makes tables; one process at a time is in one."""
+
+    @abstractmethod
     def owned(self, views: Iterable[str]) -> set[str]:
         """Those of the views that this process may drive; it becomes the owner of each that has none."""
 

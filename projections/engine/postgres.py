@@ -112,15 +112,20 @@ class PostgresDatabase(Database):
         self._owned: set[str] = set()
         self._lock = Lock()
         self._is_closed = False
-        with self._risen(), self._connect() as connection, connection.transaction():
-            connection.execute("SELECT pg_advisory_xact_lock(%s, 0)", [LOCKS])
-            connection.execute(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}")
 
     def reading(self) -> AbstractContextManager[PostgresSession]:
         return self._transaction("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY")
 
     def writing(self) -> AbstractContextManager[PostgresSession]:
         return self._transaction("BEGIN ISOLATION LEVEL READ COMMITTED")
+
+    @contextmanager
+    def preparing(self) -> Iterator[PostgresSession]:
+        with self.writing() as session:
+            # Two that make the same table at once would not both find it missing and go on.
+            session.execute("SELECT pg_advisory_xact_lock(?::int, 0)", (LOCKS,))
+            session.execute(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}")
+            yield session
 
     def owned(self, views: Iterable[str]) -> set[str]:
         with self._lock, self._risen():

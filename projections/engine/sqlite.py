@@ -95,6 +95,9 @@ class SQLiteDatabase(Database):
         # A deferred transaction would fail at once where it turns from reading to writing.
         return self._transaction("BEGIN IMMEDIATE")
 
+    def preparing(self) -> AbstractContextManager[SQLiteSession]:
+        return self.writing()
+
     def owned(self, views: Iterable[str]) -> set[str]:
         return set(views)
 

@@ -276,7 +276,7 @@ def _trend(line: Line, lag: int) -> Trend:
 
 
 def _prepare(database: Database, source: EventSource, views: Mapping[str, View]) -> None:
-    with database.writing() as session:
+    with database.preparing() as session:
         lines.prepare(session)
         stale = _stale(session, source, views)
         for line in stale.values():

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from threading import Barrier
 
 import pytest
 
@@ -182,6 +184,22 @@ class Overtaken(ListSource):
             happens, self.first = self.first, None
             happens()
         return super().read_events(after, limit)
+
+
+def test_two_processes_open_at_once(database_url: str) -> None:
+    events = story().events()
+    together = Barrier(4)
+
+    def open_together() -> Views:
+        together.wait(SECONDS)
+        return open_views(database_url, ListSource(events), VIEWS)
+
+    with ThreadPoolExecutor(4) as threads:
+        opening = [threads.submit(open_together) for _ in range(4)]
+        opened = [one.result(SECONDS) for one in opening]
+    for views in opened:
+        assert {status.generation for status in views.status()} == {1}
+        views.close()
 
 
 def test_a_batch_that_another_process_has_applied_counts_once(database_url: str) -> None:

@@ -1002,8 +1002,18 @@ def test_a_fact_known_by_date_alone_stands_after_what_stands_on_that_date() -> N
     scene = in_custody()
     day = {"occurred_at": "2025-02-01T00:00:00+01:00", "precision": "day"}
     flags = only(scene.do(NORTH, "record-move-within", mode="report", **move(**day))).flags
-    assert flags == ("day-precision", "late", "out-of-order")
+    assert flags == ("day-precision", "late")
     assert life(scene) == ("held", NORTH, NORTH, f"facility:{N2}", "open", N2)
+
+
+def test_a_claim_known_by_date_alone_does_not_precede_what_stands_on_that_date() -> None:
+    scene = in_custody()
+    granted = move(occurred_at="2025-02-01T00:00:00+01:00", precision="day")
+    assert only(scene.do(NORTH, "record-move-within", **granted)).flags == ("day-precision", "late")
+    earlier = move(occurred_at="2025-01-31T23:59:00+01:00", precision="day")
+    assert told(scene.refusal(NORTH, "record-move-within", **earlier)) == told(
+        OccurredAtIsBeforeTheLastFact(ANN, at("2025-02-01T10:00:00+01:00"))
+    )
 
 
 def test_the_custodian_of_then_counts() -> None:

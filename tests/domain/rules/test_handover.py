@@ -23,6 +23,7 @@ from domain.refusals import (
     FacilityUseIsProhibited,
     HandoverIsUnknown,
     HoldForbidsHandover,
+    MovementIsUnknown,
     NobodyConfirmsTheirOwnAct,
     NoHandoverIsOpen,
     OccurredAtIsBeforeTheLastFact,
@@ -207,7 +208,9 @@ def side(authority: str = NORTH, facility: str = N1, officer: str | None = "nort
 
 OFFERS: dict[str, tuple[Before, Ask, Refusal | None]] = {
     "an offer says when": (agreed, ask_offer(occurred_at=None), BodyIsMalformed("schema", ("/occurred_at",))),
-    "movements come later": (agreed, ask_offer(movement="m-1"), BodyIsMalformed("schema", ("/",))),
+    "a manifest is a movement's": (agreed, ask_offer(manifest_revision=1), BodyIsMalformed("schema", ("/",))),
+    "the transfer is asked for before the movement": (ready, ask_offer(movement="m-1"), TransferIsUnknown("tr-1")),
+    "no movement is on record yet": (agreed, ask_offer(movement="m-1"), MovementIsUnknown("m-1")),
     "how a person was identified is listed": (
         agreed,
         ask_offer(identity_check={"method": "guess", "result": "match"}),

@@ -907,3 +907,9 @@ def test_two_releases_at_one_instant_look_like_duplicates() -> None:
 def test_a_confirmation_may_come_late() -> None:
     event = only(let_go().do(WATCH, "verify-release", **verification(occurred_at=CLOSED)))
     assert event.flags == ("late",)
+
+
+def test_a_confirmation_and_an_error_known_by_date_alone_do_not_precede_the_release_of_that_date() -> None:
+    day = {"occurred_at": f"{at(LET_GO).date()}T00:00:00+01:00", "precision": "day"}
+    assert only(let_go().do(WATCH, "verify-release", **verification(**day))).flags == ("day-precision", "late")
+    assert only(let_go().do(COURT, "declare-release-erroneous", **error(**day))).flags == ("day-precision", "late")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 
 import msgspec
@@ -21,6 +21,7 @@ from ledger.audit.record import read_record
 from ledger.audit.verify import BROKEN, CLEAN, exit_code, verify
 from ledger.store import EventLog
 from tests.domain.billing import fees
+from tests.domain.custody import facts
 from tests.ledger.audit.intruder import Leaf, made_anew
 from tests.ledger.audit.stories import BEN, correct, did_not_occur, handed_over, last, whole
 from tests.scene import AUDIT, E2, EAST, NORTH, Scene, at, registry
@@ -134,6 +135,22 @@ def test_the_days_of_a_place_are_counted_name_by_name() -> None:
     assert "p-ben" in found[1].found
     assert found[0].expected == "start 1, in 0, out 0, end 1"
     assert found[0].found == "start 1, in 0, out 1, end 0"
+
+
+def test_who_comes_and_goes_at_midnight_counts_for_the_day_that_begins() -> None:
+    midnight, week_later = "2025-03-01T05:00:00Z", "2025-03-08T05:00:00Z"
+    log = facts.log(
+        ("custody-opened", midnight, "north", {"facility": "n-1"}, {"mode": "claim"}),
+        ("moved-within", week_later, "north", {"to_facility": "n-2"}, {"mode": "claim"}),
+    )
+    rosters = Rosters(facts.NORTH_AND_SOUTH)
+    rosters.take(life(PersonId("p1"), log, facts.NORTH_AND_SOUTH))
+    for place, first in ((FacilityId("n-1"), date(2025, 3, 1)), (FacilityId("n-2"), date(2025, 3, 8))):
+        days = list(rosters.days(place))
+        assert [findings for _, findings in days if findings] == []
+        assert (days[0][0].date, days[0][0].start, days[0][0].in_, days[0][0].end) == (first, 0, 1, 1)
+    [n_1] = [row for row, _ in rosters.days(FacilityId("n-1")) if row.out]
+    assert (n_1.date, n_1.start, n_1.end) == (date(2025, 3, 8), 1, 0)
 
 
 # Beliefs.

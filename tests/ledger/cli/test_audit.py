@@ -93,7 +93,8 @@ def test_a_comparison_is_of_everything(flag: tuple[str, str], demo_url: str) -> 
 
 def test_events_are_told_as_sentences(demo_url: str) -> None:
     person = custody("audit", "show", "--person", PERSON, url=demo_url).stdout
-    assert re.search(r"^\d+  2025-.* Handover .* accepted by demo-east at demo-east-1; custody passes", person, re.M)
+    accepted = r"^\d+  2025-.* Handover .* accepted by demo-east at demo-east-1; custody passes"
+    assert re.search(accepted, person, re.MULTILINE)
     transfer = custody("audit", "show", "--transfer", f"{PERSON}-t", url=demo_url).stdout.splitlines()
     assert 0 < len(transfer) < len(person.splitlines())
     assert set(transfer) < set(person.splitlines())

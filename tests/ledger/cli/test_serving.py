@@ -1,4 +1,4 @@
-"""Serving, as a process of its own: what it prints, what it refuses, how it stops; and the demo, which is served too."""
+"""Serving, as a process of its own: what it prints, what it refuses, how it stops; and the demo, which is served."""
 
 from __future__ import annotations
 
@@ -83,9 +83,9 @@ class Served:
 
 
 @contextmanager
-def served(*arguments: str, **variables: str) -> Iterator[Served]:
+def served(*arguments: str) -> Iterator[Served]:
     """A serving process, ended at the latest on leaving."""
-    with started(*arguments, **variables) as process:
+    with started(*arguments) as process:
         service = Served(process)
         try:
             yield service
@@ -148,7 +148,7 @@ def test_a_port_in_use_is_said(demo_url: str) -> None:
 
 def test_it_serves_what_init_has_opened(database_url: str) -> None:
     assert custody("db", "init", *INIT, url=database_url).exit_code == 0
-    with served("serve", "--port", "0", CUSTODY_DATABASE_URL=database_url) as service:
+    with served("serve", "--port", "0", "--database-url", database_url) as service:
         assert service.get("/health/ready")["position"] == 3
         assert answered("projections", "status", url=database_url)["views"][0]["position"] == 3
         assert service.stop(signal.SIGTERM) == 0
@@ -175,7 +175,8 @@ def test_the_demo_says_what_to_try_and_each_of_it_works(tmp_path: Path) -> None:
 
 def test_a_demo_that_is_not_kept_leaves_nothing() -> None:
     with served("demo", "--people", "1", "--port", "0") as service:
-        [folder] = {Path(match[1]) for match in re.finditer(r"sqlite:///(\S+)/custody\.db", service.says("custody audit verify"))}
+        told = service.says("custody audit verify")
+        [folder] = {Path(match[1]) for match in re.finditer(r"sqlite:///(\S+)/custody\.db", told)}
         assert folder.is_dir()
         assert service.stop(signal.SIGTERM) == 0
     assert not folder.exists()

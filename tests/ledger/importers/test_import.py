@@ -62,7 +62,7 @@ def test_a_gap_of_the_source_stays_visible_and_what_it_does_not_state_is_flagged
     again = [event for event in events if "inferred" in event["flags"]]
     [person] = [event["person"] for event in again]
     spells = answered("people", "timeline", person, url=sqlite_url)["items"]
-    assert [(row["status"], row["midnights"]) for row in spells if row["status"] == "held"][0] == ("held", 2)
+    assert [row["midnights"] for row in spells if row["status"] == "held"][:1] == [2]
     releases = answered("view", "audit_trail", "--type", "person-released.v1", url=sqlite_url)["items"]
     assert all({"inferred", "release-checks-are-incomplete"} <= set(event["flags"]) for event in releases)
     openings = {event["person"] for event in events}

@@ -1,4 +1,4 @@
-"""Two public registers, whole, against their control totals in `expected.json`: what the ledger states is what they say.
+"""Two public registers, whole, against their control totals in `expected.json`: the ledger states what they say.
 
 The roster goes in whole on SQLite, and in two halves around a SIGKILL on PostgreSQL; the transfers in two halves on
 SQLite. All figures are computed from what the ledger answers, never from the report of the import.
@@ -26,10 +26,12 @@ import pytest
 
 from domain.events.event import Event
 from domain.events.person import CustodyOpened, MovedWithin, PersonRegistered, PersonReleased
-from ledger.cli.opening import Ledger, opened as opened_ledger
+from ledger.cli.opening import Ledger
+from ledger.cli.opening import opened as opened_ledger
 from ledger.importers.book import ImportBook
 from ledger.importers.nz_transfers import REASONS, place_id
 from ledger.settings import Settings
+from ledger.store import open_log
 from ledger.store.leaf import read_event
 from projections import When, roll
 from tests.ledger.importers.importing import imported, interrupted, opened, told
@@ -75,6 +77,13 @@ def events_of(url: str) -> list[Event]:
         return [read_event(row) for row in ledger.log.read(0, ledger.log.head())]
 
 
+def heads(url: str) -> tuple[int, bytes]:
+    """How long a log is, and the hash of its last leaf."""
+    with closing(open_log(url, exclusive=False)) as log:
+        head = log.head()
+        return head, log.leaf_hashes(head - 1, 1)[0]
+
+
 # The rosters.
 
 
@@ -89,15 +98,11 @@ def city(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 @dataclass(frozen=True)
 class Stays:
-    """What the events say of each stay, by roster dates: its openings, its ends, in order."""
+    """What the events say of each stay, by roster dates: its openings and its ends, in order; and the first roster."""
 
     opened: dict[Stay, list[date]]
     ended: dict[Stay, list[date]]
-
-    @property
-    def first(self) -> date:
-        """The first roster."""
-        return min(days[0] for days in self.opened.values())
+    first: date
 
     def gaps(self) -> Iterator[tuple[date, int]]:
         """The first date without the stay, and how many dates it lasts, for each time it came back."""
@@ -119,7 +124,7 @@ def stays(city: str) -> Stays:
             opened_on[now[event.stream]].append(day)
         elif isinstance(event.body, PersonReleased):
             ended_on[now[event.stream]].append(day)
-    return Stays(opened_on, ended_on)
+    return Stays(opened_on, ended_on, min(days[0] for days in opened_on.values()))
 
 
 def by_month(days: Iterator[date] | list[date]) -> dict[str, int]:
@@ -176,6 +181,7 @@ def test_lags(stays: Stays) -> None:
     assert sum(count for days, count in lags.items() if days < 0) == told_of["openings_dated_after_the_roster"]
 
 
+@cache
 def listed() -> dict[str, set[str]]:
     """Roster date → the publisher's ids on it."""
     with gzip.open(roster_file(), "rt", encoding="utf-8", newline="") as file:
@@ -212,22 +218,18 @@ def test_the_roll_of_each_morning_is_the_file_s(city: str, known_at_the_head: bo
 
 
 def test_the_rosters_a_second_time_add_nothing(city: str) -> None:
-    before = told(city)
+    before = heads(city)
     report = imported(city, "nyc-roster", roster_file(), CITY)
     assert (report["recorded"], report["not_taken"]) == ({}, 0)
-    assert (
-        report["already_there"]
-        == sum("-registered.v1" in one or "custody-" in one or "-released" in one for one in before) - 3
-    )
-    assert told(city) == before
+    assert report["already_there"] == 11_176 + 6_033 + 5_925 + 5_816
+    assert heads(city) == before
 
 
 def test_the_rosters_killed_and_started_again_on_postgresql_end_equal(city: str, postgresql_url: str) -> None:
     url = opened(postgresql_url)
     code, _ = interrupted(url, "nyc-roster", roster_file(), CITY, step="after-leaves", number=70)
     assert code == -signal.SIGKILL
-    half = len(told(url))
-    assert 1_000 < half < 28_000
+    assert 1_000 < heads(url)[0] < 28_000
     imported(url, "nyc-roster", roster_file(), CITY)
     assert told(url) == told(city)
 
@@ -304,8 +306,8 @@ def test_reasons_and_months(moves: list[Event]) -> None:
 
 
 def test_the_transfers_a_second_time_add_nothing(islands: tuple[str, Any]) -> None:
-    before = told(islands[0])
+    before = heads(islands[0])
     report = imported(islands[0], "nz-transfers", transfers_file(), ISLANDS)
     assert (report["recorded"], report["not_taken"]) == ({}, 2)
     assert report["already_there"] == 3 * 19_137
-    assert told(islands[0]) == before
+    assert heads(islands[0]) == before

@@ -5,7 +5,6 @@ The time-outs are a few seconds each and are waited out here; nothing is measure
 
 import os
 import resource
-import signal
 import sqlite3
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
@@ -20,16 +19,11 @@ from psycopg.conninfo import conninfo_to_dict
 from ledger.store import AlreadyServed, DatabaseUnreachable, EventLog, LogIsReadOnly, engine_of, open_log
 from ledger.store.log import Reason, Step
 from ledger.store.sqlite import SQLiteLog
-from tests.engines import EXTERNAL_SERVER, Server, wheel_server
+from tests.engines import Server, wheel_server
+from tests.ledger.store.backends import cut_all, path_of, standing_still, stops_backends, wait_for_end
 from tests.ledger.store.samples import opened, record, row, rows
 
 PATIENCE = 60
-
-stops_backends = pytest.mark.skipif(EXTERNAL_SERVER in os.environ, reason="the server's processes are not ours to stop")
-
-
-def path_of(url: str) -> Path:
-    return Path(url.removeprefix("sqlite:///"))
 
 
 @contextmanager
@@ -84,15 +78,6 @@ def test_a_table_that_cannot_even_be_read(postgresql_url: str) -> None:
 # PostgreSQL: the connection is lost, at rest and in the middle.
 
 
-def cut_all(url: str) -> None:
-    """End every other backend of the database, and return when they have gone."""
-    with psycopg.connect(url, autocommit=True) as server:
-        server.execute(
-            "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity "
-            "WHERE datname = current_database() AND pid <> pg_backend_pid()"
-        )
-
-
 def test_connections_lost_at_rest_are_not_noticed(postgresql_url: str) -> None:
     with opened(postgresql_url) as log, ThreadPoolExecutor(6) as threads:
         log.append(rows(1, 1), [])
@@ -141,35 +126,6 @@ def test_a_server_that_falls_silent(postgresql_url: str) -> None:
             assert log.read(0, 10) == rows(1, 2)
         wait_for_end(server, backend[0])
         serves_again(log, 3)
-
-
-@contextmanager
-def standing_still(log: EventLog, server: psycopg.Connection[tuple[int, ...]], at: Step) -> Iterator[list[int]]:
-    """The backend of the log's next append stops at a step, and goes on at the end; its process id is given then."""
-    stopped: list[int] = []
-
-    def stop(step: Step) -> None:
-        if step == at:
-            stopped.extend(
-                server.execute(
-                    "SELECT pid FROM pg_stat_activity "
-                    "WHERE datname = current_database() AND state = 'idle in transaction'"
-                ).fetchone()
-                or ()
-            )
-            os.kill(stopped[0], signal.SIGSTOP)
-
-    log.fault = stop
-    try:
-        yield stopped
-    finally:
-        log.fault = None
-        os.kill(stopped[0], signal.SIGCONT)
-
-
-def wait_for_end(server: psycopg.Connection[tuple[int, ...]], pid: int) -> None:
-    while server.execute("SELECT 1 FROM pg_stat_activity WHERE pid = %s", [pid]).fetchone():
-        pass
 
 
 def test_waiting_survives_a_lost_connection(postgresql_url: str) -> None:

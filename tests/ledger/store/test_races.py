@@ -135,12 +135,44 @@ def test_the_later_of_two_waits_for_the_earlier(postgresql_url: str, fails: bool
         assert first.read(0, 10) == second.read(0, 10) == [row(1, by="second" if fails else "first")]
 
 
-def wait_until_blocked(url: str, append: Future[None]) -> None:
-    """Return when a backend waits for another's transaction; an append that ends without waiting is a failure."""
+def wait_until_blocked(url: str, append: Future[None], waiting: int = 1) -> None:
+    """Return when so many backends wait for another's transaction; an append that does not wait is a failure."""
     with psycopg.connect(url, autocommit=True) as server:
         blocked = 0
-        while not blocked:
+        while blocked < waiting:
             assert not append.done(), append
             [blocked] = server.execute(
                 "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
             ).fetchone() or (0,)
+
+
+GATE = 1
+
+
+def test_batches_over_the_same_streams_in_another_order_do_not_lock_each_other_out(postgresql_url: str) -> None:
+    """Staged: the first is held between two of its rows, while the second begins with the stream that it ends with."""
+    with (
+        opened(postgresql_url) as first,
+        opened(postgresql_url, create=False) as second,
+        psycopg.connect(postgresql_url, autocommit=True) as server,
+        ThreadPoolExecutor() as threads,
+    ):
+        server.execute(
+            "CREATE FUNCTION wait_at_the_gate() RETURNS trigger LANGUAGE plpgsql AS "
+            f"$$ BEGIN PERFORM pg_advisory_xact_lock({GATE}); RETURN NEW; END $$"
+        )
+        server.execute(
+            "CREATE TRIGGER gate BEFORE INSERT ON stored_events FOR EACH ROW "
+            "WHEN (NEW.originator_id = 'person:gate') EXECUTE FUNCTION wait_at_the_gate()"
+        )
+        server.execute(f"SELECT pg_advisory_lock({GATE})")
+        streams = ("person:a", "person:gate", "person:b")
+        batch = [row(position, stream=stream, by="first") for position, stream in enumerate(streams, 1)]
+        earlier = threads.submit(first.append, batch, [])
+        wait_until_blocked(postgresql_url, earlier)
+        later = threads.submit(second.append, [row(1, stream="person:b", by="second")], [])
+        wait_until_blocked(postgresql_url, later, waiting=2)
+        server.execute(f"SELECT pg_advisory_unlock({GATE})")
+        earlier.result(PATIENCE)
+        assert isinstance(later.exception(PATIENCE), PositionTaken)
+        assert second.read(0, 10) == batch

@@ -8,48 +8,23 @@ import os
 import resource
 import signal
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg
 import pytest
 
 from domain.refusals import IdempotencyKeyWasUsedForAnotherBody, PersonIsUnknown
-from domain.register import Register
 from ledger.store import DatabaseUnreachable, open_log
 from ledger.store.leaf import read_event
-from ledger.store.log import EventLog, Step
+from ledger.store.log import Step
 from ledger.writer.submission import Answer, Group, Refused
 from ledger.writer.writer import Writer
+from tests.ledger.writer.stage import memory_equals_disk, opened, person
 from tests.scene import ANN, NORTH, START, Scene, registry
 
 STEPS: tuple[Step, ...] = ("before", "after-events", "after-leaves", "before-commit", "after-commit")
-
-
-def person(id_: str) -> dict[str, object]:
-    return {"person": id_, "identity_status": "established", "attributes": {}, "occurred_at": START}
-
-
-@contextmanager
-def opened(url: str) -> Iterator[EventLog]:
-    log = open_log(url, create=True)
-    try:
-        yield log
-    finally:
-        log.close()
-
-
-def memory_equals_disk(scene: Scene) -> None:
-    """The register is what the record folds into, no more and no less."""
-    fresh = Register()
-    for event in scene.events():
-        fresh.evolve(event)
-    assert scene.register.position == fresh.position == scene.log.head()
-    people = sorted(fresh.people())
-    assert sorted(scene.register.people()) == people
-    assert [scene.register.person(item) for item in people] == [fresh.person(item) for item in people]
 
 
 def failing_at(step: Step) -> Callable[[Step], None]:
