@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -43,23 +44,23 @@ def walked(tmp_path_factory: pytest.TempPathFactory) -> str:
     return done.stdout
 
 
-def answers(printed: str) -> list[dict[str, object]]:
+def answers(printed: str) -> list[dict[str, Any]]:
     return [json.loads(line) for line in printed.splitlines() if line.startswith('{"')]
 
 
 def test_every_answer_of_the_walk_is_the_one_the_text_promises(walked: str) -> None:
     found = answers(walked)
     custody = next(answer for answer in found if "custodian" in answer)
-    assert custody["custodian"]["value"] == "east"  # type: ignore[index]  # a state is an object
-    assert custody["responsible"]["value"] == "north"  # type: ignore[index]  # a state is an object
+    assert custody["custodian"]["value"] == "east"
+    assert custody["responsible"]["value"] == "north"
     timeline = next(answer for answer in found if "items" in answer and "midnights" in json.dumps(answer))
-    assert [row["status"] for row in timeline["items"]][-1] == "released"  # type: ignore[union-attr,index]  # rows of a list
+    assert [row["status"] for row in timeline["items"]][-1] == "released"
     assert "0.00" in json.dumps(found[-1]), "the balance after the payment"
     assert "L11" in walked, "the audit names its laws"
 
 
 def test_facts_dated_early_in_2025_are_flagged_late(walked: str) -> None:
-    recorded = [event for answer in answers(walked) for event in answer.get("events", [])]  # type: ignore[attr-defined]  # a list of events
+    recorded = [event for answer in answers(walked) for event in answer.get("events", [])]
     dated = [event for event in recorded if event["stream"] in ("person:p1", "transfer:t1")]
     assert len(dated) >= 12
     assert all("late" in event["flags"] for event in dated)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from ledger.cli.exits import CommandFailed, ExitCode
 from ledger.cli.terminal import warn
 
 if TYPE_CHECKING:
@@ -59,10 +60,19 @@ Yes = Annotated[bool, typer.Option("--yes", help="Do what cannot be undone witho
 def settings_of(**flags: str | int | None) -> Settings:
     """The settings of this process; `flags` are those given on the command line, by field name.
 
-    Warns about variables that look like settings and are none. Raises pydantic's `ValidationError`.
+    Warns about variables that look like settings and are none. Raises pydantic's `ValidationError`, and `CommandFailed`
+    for a secret's file that can't be read.
     """
     from ledger.settings import Settings, unknown_names
 
     for name, like in unknown_names().items():
         warn(f"{name} is no setting" + (f"; did you mean {like}?" if like is not None else ""))
-    return Settings.model_validate({name: value for name, value in flags.items() if value is not None})
+    try:
+        return Settings.model_validate({name: value for name, value in flags.items() if value is not None})
+    except OSError as error:
+        raise CommandFailed(
+            ExitCode.UNREACHABLE,
+            "the file of a secret can't be read",
+            why=f"{error.filename}: {error.strerror}",
+            next_="correct the variable that names it, CUSTODY_DATABASE_URL_FILE",
+        ) from error

@@ -7,6 +7,7 @@ import os
 import pty
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -92,6 +93,16 @@ def test_a_wrong_setting_is_named_without_its_value(demo_url: str) -> None:
 def test_a_flag_wins_over_its_variable(demo_url: str) -> None:
     result = custody("db", "info", "--json", "--database-url", demo_url, url="sqlite:///no-such-folder/x.db")
     assert json.loads(result.stdout)["database"] == demo_url
+
+
+def test_a_secret_may_lie_in_a_file(demo_url: str, tmp_path: Path) -> None:
+    secret = tmp_path / "url"
+    missing = custody("db", "info", "--json", CUSTODY_DATABASE_URL_FILE=str(secret))
+    assert (missing.exit_code, missing.stdout) == (5, "")
+    assert str(secret) in missing.stderr
+    secret.write_text(f"{demo_url}\n", "utf-8")
+    given = custody("db", "info", "--json", CUSTODY_DATABASE_URL_FILE=str(secret))
+    assert json.loads(given.stdout)["database"] == demo_url
 
 
 def test_version_names_the_program_and_what_it_stands_on() -> None:
