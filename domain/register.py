@@ -203,7 +203,6 @@ class Register:
 
     def evolve(self, event: Event) -> None:
         """Fold one more recorded event into every file it touches."""
-        self.position = event.position
         self._streams[event.stream] = (event.stream_version, event.leaf_hash)
         if self._below is not None:
             self._events[event.event_id] = event
@@ -211,6 +210,7 @@ class Register:
             self._evolve_file(key, event)
         for key in named(event):
             self._origins[key] = (*self.origins(*key), event)
+        self.position = event.position
 
     def merge(self) -> None:
         """Hand everything to the register below: from here on it is what everybody reads."""

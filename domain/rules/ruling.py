@@ -201,12 +201,17 @@ def repeated(rule: Rule[C], register: Register, ask: C, call: Call) -> tuple[Eve
     """The events an equal earlier command recorded under the id this one brings; empty if it is no repeat."""
     named = rule.brings(ask)
     events = register.origins(*named.key) if named is not None else ()
-    first = tuple(event for event in events if event.command_id == events[0].command_id)
-    if not first or first[0].actor.authority != call.by.authority:
+    if not events or events[0].actor.authority != call.by.authority:
         return ()
+    # Keys are per authority: another one may have recorded more under this id with a key of the same name.
+    first = tuple(event for event in events if _command(event) == _command(events[0]))
     if ask.occurred_at is not None and ask.occurred_at != first[0].occurred_at:
         return ()
     return first if rule.same(ask, first) else ()
+
+
+def _command(event: Event) -> tuple[str, str]:
+    return event.actor.authority, event.command_id
 
 
 def decide(rule: Rule[C], register: Register, ask: C, call: Call) -> list[Draft]:

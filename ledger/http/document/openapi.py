@@ -17,7 +17,8 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from pydantic.json_schema import models_json_schema
 
-from domain.commands import Command
+from domain.commands import Command, DatedCommand, DualCommand
+from domain.rules.ruling import AnyRule
 from domain.rules.table import RULES
 from ledger.http.command_routes import BATCH, PREFIX, ROUTES
 from ledger.http.document.operations import HEADERS, JSON, SCHEMAS, SHAPES, TITLE, headers, problems, unwrapped
@@ -123,7 +124,7 @@ def _command(path: str, name: str, schemas: Json) -> Json:
         "operationId": f"{name}-revision" if again else name,
         "tags": [path.split("/")[1]],
         "summary": first.rstrip("."),
-        "description": unwrapped(rest),
+        "description": " ".join(filter(None, (unwrapped(rest), standing_of(RULES[name])))),
         "parameters": [
             *(
                 {"name": field, "in": "path", "required": True, "schema": schema["properties"][field]}
@@ -146,6 +147,27 @@ def _command(path: str, name: str, schemas: Json) -> Json:
             **{str(status): answer for status, answer in problems(codes_of(name)).items()},
         },
     }
+
+
+def standing_of(rule: AnyRule) -> str:
+    """What kind of command it is, and who may ask, in two sentences."""
+    if issubclass(rule.command, DualCommand):
+        kind = (
+            "Dual: in `mode: claim` the first rule that fails refuses it; in `mode: report` it is recorded, and every "
+            "rule that fails becomes a flag."
+        )
+    elif rule.timed:
+        kind = (
+            "A claim that may not be dated before the person's last change of custody; the first rule that fails "
+            "refuses it."
+        )
+    elif issubclass(rule.command, DatedCommand):
+        kind = "A field fact: recorded whatever the register believes, and flagged where it does not fit."
+    else:
+        kind = "A claim: the first rule that fails refuses it."
+    if not isinstance(rule.roles, tuple):
+        return f"{kind} The role asked for depends on what it names."
+    return f"{kind} Role asked for: {' or '.join(f'`{role}`' for role in rule.roles)}."
 
 
 def _without(data: Json | None, fields: list[str]) -> Json | None:

@@ -799,6 +799,14 @@ def test_an_order_sent_again_is_a_repeat() -> None:
     assert only(again).wire == "release-ordered.v1"
 
 
+def test_a_repeat_is_not_mixed_with_what_another_authority_recorded_under_a_key_of_the_same_name() -> None:
+    scene = in_custody()
+    scene.do(COURT, "order-release", key="same", **order(), occurred_at="2025-02-19T10:00:00+01:00")
+    scene.do(NORTH, "record-release", key="same", **let(release="r-1"))
+    again = scene.do(COURT, "order-release", key="other", **order())
+    assert (again.replayed, only(again).wire) == (True, "release-ordered.v1")
+
+
 # What it moves.
 
 ENDS: dict[str, tuple[Before, str, str, dict[str, Any], Life]] = {
