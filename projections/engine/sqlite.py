@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import sqlite3
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
@@ -14,6 +15,7 @@ from projections.engine.database import MEMORY, Database, Reason, RebuildIsRunni
 from projections.engine.tables import Row, Table, Value, insertion
 
 LOCK_SECONDS: Final = 5
+LOOK_AGAIN_SECONDS: Final = 0.01
 
 _REASONS: Final[dict[int, Reason]] = {
     sqlite3.SQLITE_BUSY: "locked",
@@ -174,9 +176,25 @@ class SQLiteDatabase(Database):
             check_same_thread=False,
             cached_statements=512,
         )
-        for pragma in ("journal_mode = WAL", "synchronous = NORMAL", "cache_size = -65536", "temp_store = MEMORY"):
+        _write_ahead(connection)
+        for pragma in ("synchronous = NORMAL", "cache_size = -65536", "temp_store = MEMORY"):
             connection.execute(f"PRAGMA {pragma}")
         return connection
+
+
+def _write_ahead(connection: sqlite3.Connection) -> None:
+    """Put a new file into WAL mode; of several that do it at once SQLite makes none wait, so they wait here."""
+    deadline = time.monotonic() + LOCK_SECONDS
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            if _reason_of(error) != "locked" or time.monotonic() >= deadline:
+                connection.close()
+                raise
+            time.sleep(LOOK_AGAIN_SECONDS)
+        else:
+            return
 
 
 def _is_open(connection: sqlite3.Connection) -> bool:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from pathlib import Path
 from threading import Barrier
 
 import pytest
@@ -17,6 +18,7 @@ from ledger.service import LogEvents
 from projections import VIEWS, View, Views, people, roll
 from projections.engine import lines, running
 from projections.engine.postgres import PostgresDatabase
+from projections.engine.sqlite import SQLiteDatabase
 from projections.engine.tables import Rows
 from projections.engine.view import Batch
 from projections.engine.views import open_views
@@ -260,3 +262,20 @@ def test_a_line_that_lags_for_long_is_stalled_and_one_that_just_moved_is_behind(
         [status] = views.status("people")
         found.append((status.state, status.lag, status.trend))
     assert found == [("behind", 1, "falling"), ("behind", 1, "falling"), ("stalled", 1, "falling")]
+
+
+def test_a_new_file_is_opened_by_many_at_once(tmp_path: Path) -> None:
+    """SQLite makes nobody wait for the change to write-ahead logging; each of many files is a race of its own."""
+
+    def open_together(path: Path, together: Barrier) -> None:
+        together.wait(SECONDS)
+        database = SQLiteDatabase(path)
+        with database.writing() as session:
+            session.execute("CREATE TABLE IF NOT EXISTS one (a INTEGER)")
+        database.close()
+
+    with ThreadPoolExecutor(6) as threads:
+        for number in range(150):
+            together, path = Barrier(6), tmp_path / f"{number}.db"
+            for one in [threads.submit(open_together, path, together) for _ in range(6)]:
+                one.result(SECONDS)
