@@ -7,7 +7,7 @@ NEW_ENOUGH := import sys, venv; sys.exit(sys.version_info < (3, 11))
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test check fmt openapi lock clean
+.PHONY: help demo serve test chaos bench check fmt openapi lock clean
 
 help: ## say what can be done here
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -21,6 +21,12 @@ serve: $(STAMP) ## serve the ledger that CUSTODY_DATABASE_URL names
 
 test: $(STAMP) ## run every test, on SQLite and on a real PostgreSQL from a wheel
 	@run=$$(mktemp -d) && trap 'rm -rf "$$run"' EXIT && XDG_RUNTIME_DIR=$$run $(BIN)/python -m pytest $(ARGS)
+
+chaos: $(STAMP) ## kill -9 a server under load and count what is lost (ENGINE=sqlite|postgresql ROUNDS=n SEED=s)
+	@$(BIN)/python -m tests.chaos --engine $(or $(ENGINE),sqlite) --rounds $(or $(ROUNDS),10) $(if $(SEED),--seed $(SEED))
+
+bench: $(STAMP) ## measure beside the references in a few minutes (QUICK=1: in one), write bench/results.json
+	@$(BIN)/python -W ignore -m bench
 
 check: $(STAMP) ## lint, formatting, types, import contracts, tidy tests
 	$(BIN)/ruff check .

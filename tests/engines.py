@@ -41,6 +41,8 @@ class Server:
     stop: Callable[[], None]
     """Stop at once, cutting every connection; the data stay."""
     start: Callable[[], None]
+    binaries: Path | None = None
+    """The folder of the tools that belong to it, where it is known."""
     _numbers: Iterator[int] = field(default_factory=count)
 
     def create_database(self) -> str:
@@ -88,7 +90,9 @@ def wheel_server() -> Iterator[Server]:
         try:
             folder = postgres.get_postmaster_info().socket_dir
             url = f"postgresql://postgres@/postgres?host={quote(str(folder), safe='/')}"
-            yield Server(url=url, stop=postgres.stop, start=postgres.ensure_postgres_running)
+            yield Server(
+                url=url, stop=postgres.stop, start=postgres.ensure_postgres_running, binaries=postgres.bin_path
+            )
         finally:
             postgres.cleanup()
     finally:

@@ -97,7 +97,12 @@ def _first_full_day(
     if place is None or not place.certificates:
         return None
     today = local_date(call.now, place.body.zone)
-    taken = _taken(register, place, since=min((item.first for item in days), default=today), today=today)
+    since = min((item.first for item in days), default=today)
+    persons = _persons(register, place, since=since, today=today)
+    if len(persons) + len(newcomers) <= min(item.operational_capacity for item in place.certificates):
+        # Were they all there at once, no certificate would be exceeded: nobody's dates need to be read.
+        return None
+    taken = _taken(register, place, persons, since=since, today=today)
     for day in _turning_days(place, days, taken):
         certificate = place.certificate_on(day)
         if certificate is None:
@@ -121,12 +126,18 @@ def _turning_days(place: FacilityFile, days: Sequence[Days], taken: dict[PersonI
     yield from sorted(found)
 
 
-def _taken(register: Register, place: FacilityFile, *, since: date, today: date) -> dict[PersonId, tuple[Days, ...]]:
-    """Who takes up a place there, and on which dates from `since` on."""
-    facility = place.facility
-    there = register.held_at(facility) if since >= today else register.ever_at(facility)
+def _persons(register: Register, place: FacilityFile, *, since: date, today: date) -> set[PersonId]:
+    """Everybody who can take up a place there on any date from `since` on."""
+    there = register.held_at(place.facility) if since >= today else register.ever_at(place.facility)
+    return {*there, *register.bound_for(place.facility)}
+
+
+def _taken(
+    register: Register, place: FacilityFile, persons: Collection[PersonId], *, since: date, today: date
+) -> dict[PersonId, tuple[Days, ...]]:
+    """Who of `persons` takes up a place there, and on which dates from `since` on."""
     found: dict[PersonId, tuple[Days, ...]] = {}
-    for person in {*there, *register.bound_for(facility)}:
+    for person in persons:
         file = register.person(person)
         assert file is not None, "the register lists only people it has a file of"
         held = _held_now(file, place, today) if since >= today else _held_ever(register, file, place)

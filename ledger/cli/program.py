@@ -11,8 +11,13 @@ from typer.core import TyperGroup
 
 from ledger.cli.commands.about import version
 from ledger.cli.commands.audit import audit
+from ledger.cli.commands.backup import backup, restore
+from ledger.cli.commands.config import config
 from ledger.cli.commands.database import db
 from ledger.cli.commands.demo import demo
+from ledger.cli.commands.doctor import doctor
+from ledger.cli.commands.document import openapi
+from ledger.cli.commands.health import healthcheck
 from ledger.cli.commands.importing import import_
 from ledger.cli.commands.money import balances, invoices
 from ledger.cli.commands.people import people
@@ -74,5 +79,11 @@ program.add_typer(people, name="people")
 program.command("view", context_settings=dict(FREE_FILTERS), epilog=VIEWS_TOLD)(view)
 program.add_typer(balances, name="balances")
 program.add_typer(invoices, name="invoices")
+db.command("backup")(backup)
+db.command("restore")(restore)
 program.add_typer(db, name="db")
+program.add_typer(config, name="config")
+program.command("doctor")(doctor)
+program.command("healthcheck")(healthcheck)
+program.command("openapi")(openapi)
 program.command("version")(version)

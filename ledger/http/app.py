@@ -43,6 +43,11 @@ def create_app(service: Service, *, read_only: bool = False) -> ASGIApp:
 
     With `read_only` every command is turned away.
     """
+    return CommandEdge(create_api(service), service.writer, read_only=read_only)
+
+
+def create_api(service: Service) -> FastAPI:
+    """What stands behind the commands' path: everything that is read, and the document of the whole."""
     rebuilds = Rebuilds(service.views, service.sources.new_id)
 
     @asynccontextmanager
@@ -70,7 +75,7 @@ def create_app(service: Service, *, read_only: bool = False) -> ASGIApp:
     api.add_exception_handler(HTTPException, _no_route)
     api.add_exception_handler(Exception, _fault)
     api.openapi = lambda: describe(api)  # type: ignore[method-assign]  # how FastAPI documents replacing it
-    return CommandEdge(api, service.writer, read_only=read_only)
+    return api
 
 
 def _summarised(router: APIRouter) -> APIRouter:

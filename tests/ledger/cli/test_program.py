@@ -15,13 +15,17 @@ from tests.ledger.cli.running import CUSTODY, custody, ended
 from tests.shared_data import REPOSITORY
 
 COMMANDS = {
-    "": ("demo", "serve", "import", "audit", "projections", "people", "view", "balances", "invoices", "db", "version"),
+    "": (
+        *("demo", "serve", "import", "audit", "projections", "people", "view", "balances", "invoices", "db", "version"),
+        *("config", "doctor", "healthcheck", "openapi"),
+    ),
     "audit": ("verify", "replay", "show"),
     "projections": ("status", "rebuild", "verify"),
     "people": ("find", "show", "timeline"),
     "balances": ("show", "statement"),
     "invoices": ("list", "show", "explain"),
-    "db": ("init", "check", "info"),
+    "db": ("init", "check", "info", "backup", "restore"),
+    "config": ("show",),
 }
 HEAVY = ("fastapi", "uvicorn", "eventsourcing", "psycopg", "projections", "domain", "pydantic", "sqlite3", "asyncio")
 

@@ -17,7 +17,7 @@ from urllib.request import Request, urlopen
 import pytest
 
 from ledger.store import open_log
-from tests.ledger.cli.running import INIT, answered, custody, ended, started, url_of
+from tests.ledger.cli.running import CUSTODY, INIT, answered, custody, ended, started, url_of
 
 ADDRESS = re.compile(r"http://127\.0\.0\.1:\d+")
 SECONDS_MAX = 60
@@ -83,9 +83,9 @@ class Served:
 
 
 @contextmanager
-def served(*arguments: str) -> Iterator[Served]:
+def served(*arguments: str, **variables: str) -> Iterator[Served]:
     """A serving process, ended at the latest on leaving."""
-    with started(*arguments) as process:
+    with started(*arguments, program=CUSTODY, **variables) as process:
         service = Served(process)
         try:
             yield service

@@ -1,0 +1,94 @@
+"""The page for whoever runs a ledger, run as it is printed, in its order: from the first start to a full database."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from ledger.cli.exits import ExitCode
+from ledger.demo import seed
+from ledger.sources import utc_now
+from tests.engines import Server
+from tests.ledger.cli.running import CUSTODY, custody
+from tests.shared_data import REPOSITORY
+
+PAGE = (REPOSITORY / "docs" / "operation.md").read_text("utf-8")
+BLOCKS: list[tuple[str, str]] = re.findall(r"^```(sh(?: postgresql)?)\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+SECONDS_MAX = 300
+
+
+def printed(script: str, folder: Path, **variables: str) -> str:
+    """What the shell prints on both streams, `custody` being this tree's; it must end well."""
+    program = folder / "bin" / "custody"
+    program.parent.mkdir(exist_ok=True)
+    program.write_text(f'#!/bin/sh\nexec {shlex.join(CUSTODY)} "$@"\n', "utf-8")
+    program.chmod(0o755)
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("CUSTODY_")}
+    # Whatever goes wrong, the server must not outlive the page: it would hold the pipes open.
+    guarded = f"set -euo pipefail\ntrap 'kill $(jobs -p) 2>/dev/null || true' EXIT\n{script}"
+    done = subprocess.run(
+        ["bash", "-c", guarded],
+        stdin=subprocess.DEVNULL,
+        cwd=folder,
+        env={
+            **kept,
+            "PATH": os.pathsep.join([str(program.parent), str(Path(sys.executable).parent), kept["PATH"]]),
+            "PYTHONPATH": str(REPOSITORY),
+            **variables,
+        },
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=SECONDS_MAX,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout
+    return done.stdout
+
+
+def test_the_page_runs_from_the_first_start_to_a_full_database(tmp_path: Path) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    script = "".join(block for kind, block in BLOCKS if kind == "sh")
+    assert "CUSTODY_PORT=8000" in script
+    told = printed(script.replace("CUSTODY_PORT=8000", f"CUSTODY_PORT={port}"), tmp_path)
+    for expected in ("ready, at position 3", "Stopped.", "0 differences", "roll"):
+        assert expected in told
+    assert not re.search(r"\bproblem\b", told)
+    assert (tmp_path / "custody.views.db").exists(), "the views were made anew"
+
+
+def test_a_dump_is_restored_whole(postgresql_server: Server, postgresql_url: str, tmp_path: Path) -> None:
+    if postgresql_server.binaries is None:
+        pytest.skip("the tools of the server that the environment names are not known")
+    seed(postgresql_url, 2, utc_now())
+    assert custody("projections", "status", url=postgresql_url).exit_code == 0
+    restored = postgresql_server.create_database()
+    try:
+        [script] = [block for kind, block in BLOCKS if kind == "sh postgresql"]
+        path = f"export PATH={shlex.quote(str(postgresql_server.binaries))}:$PATH\n"
+        told = printed(path + script, tmp_path, DATABASE=postgresql_url, RESTORED=restored)
+        assert "0 differences" in told
+        assert custody("doctor", url=restored).exit_code == 0
+    finally:
+        postgresql_server.drop_database(restored)
+
+
+def test_every_exit_code_is_explained() -> None:
+    assert [int(code) for code in re.findall(r"^\| (\d+) \|", PAGE, re.MULTILINE)] == sorted(ExitCode)
+
+
+def test_every_command_that_the_text_names_exists() -> None:
+    named = {" ".join(line.split()) for line in re.findall(r"`custody ([a-z][a-z -]*[a-z])[^`]*`", PAGE)}
+    assert len(named) >= 5
+    for command in named:
+        words = [word for word in command.split() if not word.startswith("-")]
+        assert custody(*words, "--help").exit_code == 0, command
