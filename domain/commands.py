@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from datetime import date, datetime
+from functools import cache
 from itertools import takewhile
 from typing import Annotated, ClassVar, Literal, TypeVar
 
@@ -246,12 +247,22 @@ def _is_ours(part: int | str) -> bool:
     return isinstance(part, int) or _FIELD.fullmatch(part) is not None
 
 
+@cache
+def _shared(kind: type[Body], command: type[Command]) -> tuple[tuple[str, str], ...]:
+    """The fields a body takes from a command: name on the wire, and name in both; those of the envelope apart."""
+    named = zip(kind.__struct_encode_fields__, kind.__struct_fields__, strict=True)
+    return tuple((wire, name) for wire, name in named if name in command.model_fields.keys() - _ENVELOPE)
+
+
 _ENVELOPE = {"occurred_at", "inferred"}
 
 
 def body_of(kind: type[BodyType], ask: Command, **computed: object) -> BodyType:
     """The body a command turns into: its fields that the body has, and what the server computes beside them."""
-    given = ask.model_dump(exclude_none=True, by_alias=True, exclude=_ENVELOPE)
-    names = set(kind.__struct_encode_fields__)
-    fields = {name: value for name, value in given.items() if name in names}
-    return msgspec.convert({"flags": (), **fields, **computed}, kind)
+    fields: dict[str, object] = {"flags": ()}
+    for wire, name in _shared(kind, type(ask)):
+        value = getattr(ask, name)
+        if value is not None:
+            fields[wire] = value
+    fields.update(computed)
+    return msgspec.convert(fields, kind, from_attributes=True)

@@ -49,7 +49,7 @@ EXPONENTS: Mapping[str, int] = MappingProxyType(
 _AMOUNT = re.compile(r"(-?)(0|[1-9][0-9]*)(?:\.([0-9]+))?")
 
 
-class Money(msgspec.Struct, frozen=True, order=True):
+class Money(msgspec.Struct, gc=False, frozen=True, order=True):
     """An exact amount: `minor` counts the smallest unit of `currency` (ISO 4217)."""
 
     minor: int

@@ -6,27 +6,15 @@ and merged only once it is durable, so that memory never runs ahead of the disk.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from array import array
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import date
 from typing import TypeVar
 
 from domain.custody.state import Offer, TransferState
-from domain.events.agreement import AgreementDrafted, FeeScheduleProposed, PaymentReceived
-from domain.events.authority import AuthorityRegistered
 from domain.events.event import Event, stream_id
-from domain.events.facility import FacilityRegistered
 from domain.events.invoice import CustodyDaysBilled, InvoiceIssued
-from domain.events.person import (
-    CustodyBasisRecorded,
-    CustodyOpened,
-    HandoverAccepted,
-    HandoverOffered,
-    HoldPlaced,
-    MovedWithin,
-    PersonRegistered,
-    PersonReleased,
-    PresenceReported,
-    ReleaseOrdered,
-)
 from domain.events.transfer import TransferRequested
 from domain.files import agreement, authority, facility, invoice, person
 from domain.files.agreement import AgreementFile, Schedule
@@ -34,6 +22,7 @@ from domain.files.authority import AuthorityFile
 from domain.files.facility import FacilityFile
 from domain.files.invoice import InvoiceFile
 from domain.files.person import PersonFile
+from domain.known import Key, named, passed, seats
 from domain.names import (
     AgreementId,
     AuthorityId,
@@ -45,9 +34,11 @@ from domain.names import (
     TransferId,
 )
 
-Key = tuple[str, str]
 File = AuthorityFile | FacilityFile | AgreementFile | PersonFile | InvoiceFile
 F = TypeVar("F", bound=File)
+
+PERSONAL = ("person", "transfer")
+"""The kinds of stream whose events are a person's alone."""
 
 
 class Register:
@@ -60,6 +51,10 @@ class Register:
         self._events: dict[EventId, Event] = {}
         self._streams: dict[str, tuple[int, str]] = {}
         self._members: dict[Key, dict[str, bool]] = {}
+        self._counts: dict[Key, int] = {}
+        self._lasting = array("Q")
+        self._days: list[tuple[date, int]] = []
+        self._day: date = below._day if below is not None else date.min
         self.position: int = below.position if below is not None else 0
 
     # Files.
@@ -112,14 +107,26 @@ class Register:
         `id_` of a basis or a release is `PERSON/ID`, of a schedule `AGREEMENT/ID`, of a revision `AGREEMENT/NUMBER`.
         An id once recorded stays known, also when its event counts no more.
         """
-        found = self._origins.get((kind, id_))
-        if found is not None:
-            return found
-        return self._below.origins(kind, id_) if self._below is not None else ()
+        key, register = (kind, id_), self
+        while (found := register._origins.get(key)) is None:
+            if register._below is None:
+                return register._origins_away(key)
+            register = register._below
+        return found
 
     def knows(self, kind: str, id_: str) -> bool:
         """Whether an id of that kind is known; scoped as in `origins`."""
-        return bool(self.origins(kind, id_))
+        key, register = (kind, id_), self
+        while key not in register._origins:
+            if register._below is None:
+                return register._is_away(key)
+            register = register._below
+        return True
+
+    def recorded_first(self, kind: str, id_: str) -> int | None:
+        """The position that recorded this id first, `None` if it is not known; scoped as in `origins`."""
+        origins = self.origins(kind, id_)
+        return origins[0].position if origins else None
 
     def ids(self, kind: str) -> list[str]:
         """Every id of that kind that was ever recorded, sorted; scoped as in `origins`."""
@@ -132,10 +139,12 @@ class Register:
 
     def end_of(self, stream: str) -> tuple[int, str]:
         """Version and leaf hash of a stream's last event, `(0, "")` for one that does not exist."""
-        found = self._streams.get(stream)
-        if found is not None:
-            return found
-        return self._below.end_of(stream) if self._below is not None else (0, "")
+        register = self
+        while (found := register._streams.get(stream)) is None:
+            if register._below is None:
+                return register._end_away(stream)
+            register = register._below
+        return found
 
     def event(self, event_id: str) -> Event | None:
         """A recorded event that the command at hand names; the ledger brings it in before the command is judged."""
@@ -144,7 +153,39 @@ class Register:
             return found
         return self._below.event(event_id)
 
+    # When something changed.
+
+    def recorded_from(self, day: date) -> int:
+        """The first position recorded on that UTC date or later; one beyond the last where there is none."""
+        found = self._below.recorded_from(day) if self._below is not None else 1
+        if self._below is not None and found <= self._below.position:
+            return found
+        at = bisect_left(self._days, (day, 0))
+        return self._days[at][1] if at < len(self._days) else self.position + 1
+
+    def changed_last(self, person_id: PersonId) -> int:
+        """The position of the last event that touched the file of a known person."""
+        key, register = ("person", person_id), self
+        while (found := register._files.get(key)) is None and register._below is not None:
+            register = register._below
+        if isinstance(found, PersonFile):
+            return found.events[-1].position
+        return register._changed_last_away(person_id)
+
     # Who stands where.
+
+    def places_taken(self, facility_id: str) -> int:
+        """How many are placed in the facility at the head or have a place kept there; one who is both counts twice."""
+        return self._count(("held", facility_id)) + self._count(("bound", facility_id))
+
+    def places_ever_taken(self, facility_id: str) -> int:
+        """No fewer than were ever named in the facility or have a place kept there: a bound that is quick to tell."""
+        register: Register | None = self
+        bound = 0
+        while register is not None:
+            bound += sum(len(register._members.get((kind, facility_id), ())) for kind in ("ever", "bound"))
+            register = register._below
+        return bound
 
     def held_at(self, facility_id: str) -> Iterator[PersonId]:
         """Those placed in the facility at the head."""
@@ -206,7 +247,13 @@ class Register:
         self._streams[event.stream] = (event.stream_version, event.leaf_hash)
         if self._below is not None:
             self._events[event.event_id] = event
-        for key in touched(self, event):
+        if (day := event.recorded_at.date()) > self._day:
+            self._day = day
+            self._days.append((day, event.position))
+        kind = event.stream.partition(":")[0]
+        if kind not in PERSONAL:
+            self._lasting.append(event.position)
+        for key in TOUCHED[kind](self, event):
             self._evolve_file(key, event)
         for key in named(event):
             self._origins[key] = (*self.origins(*key), event)
@@ -221,19 +268,48 @@ class Register:
         below._streams.update(self._streams)
         if below._below is not None:
             below._events.update(self._events)
+        for key, change in self._counts.items():
+            below._counts[key] = below._counts.get(key, 0) + change
         for key, changes in self._members.items():
             members = below._members.setdefault(key, {})
             if below._below is not None:
                 members.update(changes)
             else:
                 _apply(members, changes)
+        below._lasting.extend(self._lasting)
+        below._days.extend(self._days)
+        below._day = self._day
         below.position = self.position
+        below._takes(self)
+
+    # What is not in memory; `domain.resident` has files that are not.
+
+    def _file_away(self, _key: Key) -> File | None:
+        return None
+
+    def _origins_away(self, _key: Key) -> tuple[Event, ...]:
+        return ()
+
+    def _is_away(self, _key: Key) -> bool:
+        return False
+
+    def _changed_last_away(self, person_id: PersonId) -> int:
+        raise AssertionError(f"nothing is known of {person_id}")
+
+    def _end_away(self, _stream: str) -> tuple[int, str]:
+        return (0, "")
+
+    def _takes(self, _overlay: Register) -> None:
+        """What a register notes of an overlay that has been merged into it."""
 
     def _file(self, key: Key, kind: type[F]) -> F | None:
-        found = self._files.get(key)
-        if found is None:
-            return self._below._file(key, kind) if self._below is not None else None
-        assert isinstance(found, kind)
+        register = self
+        while (found := register._files.get(key)) is None:
+            if register._below is None:
+                found = register._file_away(key)
+                break
+            register = register._below
+        assert found is None or isinstance(found, kind)
         return found
 
     def _evolve_file(self, key: Key, event: Event) -> None:
@@ -256,12 +332,27 @@ class Register:
         before = self.person(id_)
         after = person.evolve(before, event, self)
         self._files[("person", id_)] = after
-        seats_before = seats(before) if before is not None else frozenset()
-        seats_after = seats(after)
-        for key in seats_before - seats_after:
-            self._members.setdefault(key, {})[id_] = False
-        for key in (seats_after - seats_before) | passed(event):
+        if before is None or before.head is not after.head:
+            self._seat(id_, seats(before) if before is not None else frozenset(), seats(after))
+        for key in passed(event):
             self._members.setdefault(key, {})[id_] = True
+
+    def _seat(self, id_: PersonId, before: frozenset[Key], after: frozenset[Key]) -> None:
+        """Note who has come and gone where; the counts follow each coming and going."""
+        for key in before - after:
+            members = self._members.setdefault(key, {})
+            if self._below is None:
+                members.pop(id_, None)
+            else:
+                members[id_] = False
+            self._counts[key] = self._counts.get(key, 0) - 1
+        for key in after - before:
+            self._members.setdefault(key, {})[id_] = True
+            self._counts[key] = self._counts.get(key, 0) + 1
+
+    def _count(self, key: Key) -> int:
+        below = self._below._count(key) if self._below is not None else 0
+        return below + self._counts.get(key, 0)
 
     def _member_ids(self, key: Key) -> Iterator[str]:
         changes = self._members.get(key, {})
@@ -278,62 +369,41 @@ def _apply(members: dict[str, bool], changes: dict[str, bool]) -> None:
             members.pop(item, None)
 
 
-def seats(file: PersonFile) -> frozenset[Key]:
-    """The places a person takes up now: the placement, and what open transfers keep; and that the person is known."""
-    head = file.head
-    taken: set[Key] = {("people", "")}
-    if head.placement is not None:
-        taken.add(("held", head.placement.value))
-    for transfer in head.transfers.values():
-        if transfer.status in ("approved", "in-transit") and transfer.reserved is not None:
-            taken.add(("bound", transfer.reserved.facility))
-    return frozenset(taken)
-
-
-def passed(event: Event) -> frozenset[Key]:
-    """The facilities and the agreement that this event ties a person to for good."""
-    match event.body:
-        case CustodyOpened(facility=place):
-            return frozenset({("ever", place)})
-        case MovedWithin(from_facility=origin, to_facility=place):
-            return frozenset({("ever", origin), ("ever", place)})
-        case HandoverAccepted(receiving=side):
-            return frozenset({("ever", side.facility)})
-        case PresenceReported(facility=place) if place is not None:
-            return frozenset({("ever", place)})
-        case TransferRequested(agreement=agreement_id):
-            return frozenset({("under", agreement_id)})
-        case _:
-            return frozenset()
-
-
 def person_of_event(event: Event) -> str:
     """The person an event of a person's stream, or a transfer's request, is about."""
     body = event.body
     return body.person if isinstance(body, TransferRequested) else stream_id(event.stream)
 
 
-def _transfer(register: Register, event: Event) -> Iterator[Key]:
-    origin = (event,) if isinstance(event.body, TransferRequested) else register.origins(*event.stream.split(":", 1))
-    if origin:
-        yield ("person", person_of_event(origin[0]))
+def _transfer(register: Register, event: Event) -> tuple[Key, ...]:
+    if isinstance(event.body, TransferRequested):
+        return (("person", event.body.person),)
+    origin = register.origins("transfer", stream_id(event.stream))
+    return (("person", person_of_event(origin[0])),) if origin else ()
 
 
-def _invoice(_register: Register, event: Event) -> Iterator[Key]:
-    yield ("invoice", event.stream.rpartition(":")[2])
+def _invoice(_register: Register, event: Event) -> tuple[Key, ...]:
+    home = ("invoice", event.stream.rpartition(":")[2])
     match event.body:
         case InvoiceIssued(agreement=agreement_id):
-            yield ("agreement", agreement_id)
+            return (home, ("agreement", agreement_id))
         case CustodyDaysBilled(person=person_id):
-            yield ("person", person_id)
+            return (home, ("person", person_id))
+        case _:
+            return (home,)
 
 
-def _own(_register: Register, event: Event) -> Iterator[Key]:
+def _own(_register: Register, event: Event) -> tuple[Key, ...]:
     kind, _, id_ = event.stream.partition(":")
-    yield (kind, id_)
+    return ((kind, id_),)
 
 
-TOUCHED: dict[str, Callable[[Register, Event], Iterator[Key]]] = {
+def _nothing(_register: Register, _event: Event) -> tuple[Key, ...]:
+    return ()
+
+
+TOUCHED: Mapping[str, Callable[[Register, Event], tuple[Key, ...]]] = {
+    "epoch": _nothing,
     "authority": _own,
     "facility": _own,
     "agreement": _own,
@@ -341,42 +411,4 @@ TOUCHED: dict[str, Callable[[Register, Event], Iterator[Key]]] = {
     "transfer": _transfer,
     "invoice": _invoice,
 }
-"""Kind of stream → the files an event on it touches. An epoch's opening touches none."""
-
-
-def touched(register: Register, event: Event) -> Iterator[Key]:
-    """The files that `event` changes, its home first."""
-    rule = TOUCHED.get(event.stream.partition(":")[0])
-    return rule(register, event) if rule is not None else iter(())
-
-
-def named(event: Event) -> tuple[Key, ...]:
-    """The ids this event makes known for ever, with the scope they are unique in."""
-    home = stream_id(event.stream)
-    match event.body:
-        case TransferRequested(transfer=id_):
-            return (("transfer", id_),)
-        case HandoverOffered(handover=id_):
-            return (("handover", id_),)
-        case HoldPlaced(hold=id_):
-            return (("hold", id_),)
-        case ReleaseOrdered(release=id_) | PersonReleased(release=id_):
-            return (("release", f"{home}/{id_}"),)
-        case FeeScheduleProposed(schedule=id_, series=series, facilities=places):
-            return (("schedule", f"{home}/{id_}"), ("series", series), *(("priced", place) for place in places))
-        case InvoiceIssued(number=number):
-            return (("invoice", number),)
-        case AuthorityRegistered():
-            return (("authority", home),)
-        case FacilityRegistered():
-            return (("facility", home),)
-        case AgreementDrafted(revision=number):
-            return (("agreement", home), ("revision", f"{home}/{number}"))
-        case PersonRegistered():
-            return (("person", home),)
-        case CustodyBasisRecorded(basis=id_):
-            return (("basis", f"{home}/{id_}"),)
-        case PaymentReceived(payment=id_):
-            return (("payment", id_),)
-        case _:
-            return ()
+"""Kind of stream → the files an event on it touches, its home first."""

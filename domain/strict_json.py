@@ -12,7 +12,8 @@ import codecs
 import json
 import re
 from collections.abc import Iterator
-from typing import Final, Literal, NoReturn, cast, overload
+from itertools import takewhile
+from typing import Annotated, Any, Final, Literal, NoReturn, cast, overload
 
 import msgspec
 
@@ -50,19 +51,66 @@ class Malformed(ValueError):
 @overload
 def parse(body: bytes, *, top: Literal["object"] = "object") -> dict[str, object]: ...
 @overload
-def parse(body: bytes, *, top: Literal["array"]) -> list[dict[str, object]]: ...
-def parse(body: bytes, *, top: Literal["object", "array"] = "object") -> dict[str, object] | list[dict[str, object]]:
+def parse(body: bytes, *, top: Literal["array", "lines"]) -> list[dict[str, object]]: ...
+def parse(
+    body: bytes, *, top: Literal["object", "array", "lines"] = "object"
+) -> dict[str, object] | list[dict[str, object]]:
     """The value of a JSON body, or `Malformed` with the first reason found.
 
     `top="object"` reads one command of at most `COMMAND_BYTES_MAX`; `top="array"` a batch of at most
-    `BATCH_COMMANDS_MAX` commands in `BATCH_BYTES_MAX`, each under the limits of one, counted in its own bytes as sent.
+    `BATCH_COMMANDS_MAX` commands in `BATCH_BYTES_MAX`, each under the limits of one, counted in its own bytes as sent;
+    `top="lines"` the same batch with one command a line, each line but the last ended by a line feed.
     """
-    return _parse_batch(body) if top == "array" else _parse_command(body)
+    if top == "object":
+        return _parse_command(body)
+    if len(body) > BATCH_BYTES_MAX:
+        raise Malformed("too-large")
+    _check_encoding(body)
+    return [_parse_command(item) for item in (_split(body) if top == "array" else _lines(body))]
 
 
 def _parse_command(body: bytes) -> dict[str, object]:
     if len(body) > COMMAND_BYTES_MAX:
         raise Malformed("too-large")
+    plain = _read_plain(body)
+    return plain if plain is not None else _read_exactly(body)
+
+
+PLAIN_DEPTH_MAX: Final = 6
+"""How deep the fast reader looks: its type grows twice as large with each level, and commands are flat."""
+_SCALAR: Any = None | bool | Annotated[int, msgspec.Meta(ge=-INTEGER_MAX, le=INTEGER_MAX)] | str
+_plain: Any = _SCALAR
+for _ in range(PLAIN_DEPTH_MAX - 1):
+    _plain = _SCALAR | list[_plain] | dict[str, _plain]
+_PLAIN_DECODER: msgspec.json.Decoder[dict[str, object]] = msgspec.json.Decoder(dict[str, _plain])
+_ENCODER = msgspec.json.Encoder()
+_BLANK_BEFORE_COLON = re.compile(rb"[ \t\n\r]:")
+
+
+def _read_plain(body: bytes) -> dict[str, object] | None:
+    """The value of a body that a fast reader shows to be fit; `None` where only `_read_exactly` can tell.
+
+    That reader minds depth and numbers, and of two equal keys keeps the last. So what it read is written again, which
+    gives the same bytes, or others with as many keys; a key is what ends in a quote with a colon right behind it.
+    """
+    try:
+        value = _PLAIN_DECODER.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+    again = _ENCODER.encode(value)
+    has_escapes = b"\\" in body
+    if again != body and (
+        has_escapes or again.count(b'":') != body.count(b'":') or _BLANK_BEFORE_COLON.search(body) is not None
+    ):
+        return None
+    if body.isascii() and not has_escapes:
+        # Other controls cannot stand in a text as they are.
+        return value if b"\x7f" not in body else None
+    return None if text_fault('"'.join(_texts(value)) if has_escapes else body.decode()) else value
+
+
+def _read_exactly(body: bytes) -> dict[str, object]:
+    """The value of a body of any kind, or the reason it is refused for."""
     _check_encoding(body)
     _check_depth(body)
     text = body.decode()
@@ -80,11 +128,14 @@ def _parse_command(body: bytes) -> dict[str, object]:
     return value
 
 
-def _parse_batch(body: bytes) -> list[dict[str, object]]:
-    if len(body) > BATCH_BYTES_MAX:
+def _lines(body: bytes) -> list[bytes]:
+    """The lines of a body, each of them a command's text, not yet read."""
+    lines = body.split(b"\n", BATCH_COMMANDS_MAX)
+    if len(lines) > 1 and not lines[-1]:
+        lines.pop()
+    if len(lines) > BATCH_COMMANDS_MAX or max(map(len, lines)) > COMMAND_BYTES_MAX:
         raise Malformed("too-large")
-    _check_encoding(body)
-    return [_parse_command(item) for item in _split(body)]
+    return lines
 
 
 # As many optional places as a batch may have commands: the splitter stops at the first element too many, where a
@@ -117,7 +168,7 @@ def _split(body: bytes) -> Iterator[bytes]:
         raise Malformed("syntax") from None
     except RecursionError:
         raise Malformed("depth") from None
-    lengths = [length for place in places if (length := len(memoryview(place)))]
+    lengths = list(takewhile(bool, (len(memoryview(place)) for place in places)))
     if lengths and max(lengths) > COMMAND_BYTES_MAX:
         raise Malformed("too-large")
 
@@ -147,15 +198,24 @@ def _check_encoding(body: bytes) -> None:
 
 _STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)
 _ALL_BUT_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
+_ONE_KIND = bytes.maketrans(b"{}", b"[]")
+_OPENS = ord("[")
 
 
 def _check_depth(body: bytes) -> None:
     # Most commands hold too few brackets to nest too deeply, whatever stands in their texts.
     if body.count(b"[") + body.count(b"{") <= DEPTH_MAX:
         return
+    brackets = _STRING.sub(b"", body).translate(_ONE_KIND, delete=_ALL_BUT_BRACKETS)
+    left = brackets
+    for _ in range(DEPTH_MAX):
+        # Takes exactly the innermost level away, and much faster than each bracket is looked at.
+        left = left.replace(b"[]", b"")
+    if not left:
+        return
     depth = 0
-    for bracket in _STRING.sub(b"", body).translate(None, delete=_ALL_BUT_BRACKETS):
-        depth += 1 if bracket in b"[{" else -1
+    for bracket in brackets:
+        depth += 1 if bracket == _OPENS else -1
         if depth > DEPTH_MAX:
             raise Malformed("depth")
 

@@ -10,17 +10,24 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Final
 
 CHANCE_BYTES: Final = 8_192
+_MILLISECOND: Final = timedelta(milliseconds=1)
 SALT_BYTES: Final = 32
 
 
 def utc_now() -> datetime:
     """The clock, to the millisecond, as the record keeps it."""
-    now = datetime.now(UTC)
-    return now.replace(microsecond=now.microsecond // 1000 * 1000)
+    seconds, milliseconds = divmod(time.time_ns() // 1_000_000, 1000)
+    return _at_second(seconds) + milliseconds * _MILLISECOND
+
+
+@lru_cache(maxsize=2)
+def _at_second(seconds: int) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC)
 
 
 class _Chance(threading.local):
@@ -53,10 +60,9 @@ os.register_at_fork(after_in_child=_chance.forget)
 
 def uuid7() -> str:
     """A UUIDv7 (RFC 9562 §5.7): the time in milliseconds, then chance; derived from nothing a person is."""
-    chance = int.from_bytes(_chance.draw(10), "big")
-    value = time.time_ns() // 1_000_000 << 80 | 0x7 << 76 | (chance >> 68) << 64 | 0b10 << 62 | chance & (1 << 62) - 1
-    text = f"{value:032x}"
-    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+    chance = _chance.draw(10)
+    moment, bits = f"{time.time_ns() // 1_000_000:012x}", chance.hex()
+    return f"{moment[:8]}-{moment[8:]}-7{bits[:3]}-{'89ab'[chance[9] & 3]}{bits[3:6]}-{bits[6:18]}"
 
 
 def random_salt() -> bytes:

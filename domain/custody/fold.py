@@ -6,7 +6,7 @@ whereabouts follow the order of instants; the papers follow their slots.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from operator import itemgetter
 
@@ -17,6 +17,9 @@ from domain.custody.places import Places
 from domain.custody.state import CustodyState
 from domain.custody.targets import target, unopened
 from domain.events.event import Event
+
+Taken = tuple[CountedFact, CustodyState | None, CustodyState]
+"""One step of a walk: a fact, with the state before it and after it, papers apart."""
 
 
 def fold(
@@ -32,10 +35,15 @@ def fold(
 def fold_counting(counting: Counting, places: Places, as_of: datetime | None = None) -> CustodyState | None:
     """Fold what has been counted already."""
     grounds = Grounds(counting.known, places, counting)
+    return settled(walk(counting, grounds, places, as_of), grounds, places)
+
+
+def settled(steps: Iterable[Taken], grounds: Grounds, places: Places) -> CustodyState | None:
+    """The state that the steps of a walk come to, with its papers; `None` where there is no step."""
     state: CustodyState | None = None
     ends: set[int] = set()
     standing: list[CountedFact] = []
-    for fact, before, after in walk(counting, grounds, places, as_of):
+    for fact, before, after in steps:
         standing.append(fact)
         if _ends_custody(before, after):
             ends.add(fact.event.position)
@@ -48,9 +56,7 @@ def fold_counting(counting: Counting, places: Places, as_of: datetime | None = N
     return papers.settled(state)
 
 
-def walk(
-    counting: Counting, grounds: Grounds, places: Places, as_of: datetime | None = None
-) -> Iterator[tuple[CountedFact, CustodyState | None, CustodyState]]:
+def walk(counting: Counting, grounds: Grounds, places: Places, as_of: datetime | None = None) -> Iterator[Taken]:
     """Each fact that stands by `as_of`, with the state before it and after it, papers apart."""
     state: CustodyState | None = None
     for fact in counting.facts:

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from itertools import accumulate
 
+import msgspec
+
 from domain.custody.local_days import day_end, day_start
 from domain.custody.timeline import Timeline
 from domain.names import FacilityId, PersonId
@@ -25,8 +27,7 @@ class Interval:
     to: datetime | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Presence:
+class Presence(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One person as one facility counts it: placed there, absent from it, unaccounted, or only reported to be there."""
 
     person: PersonId
@@ -36,8 +37,7 @@ class Presence:
     reported: tuple[Interval, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OccupancyDay:
+class OccupancyDay(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One facility on one local date: `end` = `present` + `absent` + `unaccounted`; `reported` is never part of it."""
 
     date: date
@@ -124,13 +124,14 @@ class _Tally:
 
     def add(self, one: Presence) -> None:
         placed = [self._midnights(at) for at in one.placed]
-        lost = _both(placed, [self._midnights(at) for at in one.unaccounted])
-        away = _both(placed, [self._midnights(at) for at in one.absent])
         self._count("placed", placed)
-        self._count("unaccounted", lost)
-        # Absent and unaccounted at once counts as unaccounted alone.
-        self._count("absent", away)
-        self._count("absent", _both(away, lost), -1)
+        if one.unaccounted or one.absent:
+            lost = _both(placed, [self._midnights(at) for at in one.unaccounted])
+            away = _both(placed, [self._midnights(at) for at in one.absent])
+            self._count("unaccounted", lost)
+            # Absent and unaccounted at once counts as unaccounted alone.
+            self._count("absent", away)
+            self._count("absent", _both(away, lost), -1)
         self._count("any_part", _joined(self._days(at) for at in one.placed))
         self._count("reported", [self._midnights(at) for at in one.reported])
         for at in one.placed:

@@ -6,8 +6,9 @@ Whether an unanswered offer is open or lapsed is derived from its transfer and f
 
 from __future__ import annotations
 
-from dataclasses import replace
 from types import MappingProxyType
+
+from msgspec.structs import replace
 
 from domain.custody import transfers
 from domain.custody.counting import CountedFact

@@ -48,8 +48,14 @@ def standing_flags(
 ) -> tuple[str, ...]:
     """The standing flags of a person's events, sorted; without `as_of` they are judged at the last fact."""
     counting = count(events, places, known_at)
+    return flags_of(counting, fold_counting(counting, places, as_of), places, as_of)
+
+
+def flags_of(
+    counting: Counting, state: CustodyState | None, places: Places, as_of: datetime | None = None
+) -> tuple[str, ...]:
+    """The same of facts that have been counted and folded already, up to `as_of`."""
     facts = [fact for fact in counting.facts if as_of is None or fact.instant <= as_of]
-    state = fold_counting(counting, places, as_of)
     if state is None:
         return ()
     instant = as_of if as_of is not None else facts[-1].instant

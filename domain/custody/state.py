@@ -7,10 +7,11 @@ is. Each carries since when it holds and the position of the event that made it 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import date, datetime
 from types import MappingProxyType
-from typing import Generic, Literal, TypeVar
+from typing import Any, Generic, Literal, TypeVar
+
+import msgspec
 
 from domain.events.event import Event
 from domain.events.person import (
@@ -35,12 +36,9 @@ Confidence = Literal["confirmed", "one-sided", "contradicted", "unaccounted"]
 
 
 T = TypeVar("T", covariant=True)
-K = TypeVar("K")
-V = TypeVar("V")
 
 
-@dataclass(frozen=True, slots=True)
-class Step(Generic[T]):
+class Step(msgspec.Struct, Generic[T], frozen=True, gc=False):
     """One value of a step function of time: what holds, since when, by which position."""
 
     value: T
@@ -48,8 +46,7 @@ class Step(Generic[T]):
     ref: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Basis:
+class Basis(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One recorded ground for custody; `body.must_end_by` is its last valid local date, none where indeterminate."""
 
     body: CustodyBasisRecorded
@@ -60,24 +57,21 @@ class Basis:
         return self.body.valid_from <= day and (self.body.must_end_by is None or day <= self.body.must_end_by)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReleaseDate:
+class ReleaseDate(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The release date in force."""
 
     body: ReleaseDateSet
     recorded: Event
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReleaseOrder:
+class ReleaseOrder(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A release ordered and not yet carried out."""
 
     body: ReleaseOrdered
     recorded: Event
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Release:
+class Release(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The latest release that moved the status, and what became of it."""
 
     body: PersonReleased
@@ -86,8 +80,7 @@ class Release:
     erroneous: Event | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Offer:
+class Offer(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One handover: the offer and its answer.
 
     `status` is the answer alone; whether an unanswered offer is lapsed because of its transfer or the person's status
@@ -100,8 +93,7 @@ class Offer:
     answer: Event | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Hold:
+class Hold(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A hold by a court and, once lifted, the instant from which it no longer binds."""
 
     body: HoldPlaced
@@ -116,8 +108,7 @@ class Hold:
         return self.lifted_at is None or instant < self.lifted_at
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TransferState:
+class TransferState(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One transfer of the person, folded by slot (DOMAIN §4.1).
 
     `approvals_required` are the roles whose approval the agreement's terms ask for; `closed` is the event that ended
@@ -140,8 +131,7 @@ class TransferState:
         return self.status in ("requested", "approved", "in-transit", "refused")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Cause:
+class Cause(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A reason why the register may not know where a person is (DOMAIN §6.3); unaccounted from `begins` + grace on."""
 
     code: str
@@ -150,12 +140,10 @@ class Cause:
     unaccounted_from: datetime
 
 
-def _none() -> Mapping[K, V]:
-    return MappingProxyType({})
+_NONE: Mapping[Any, Any] = MappingProxyType({})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CustodyState:
+class CustodyState(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What a person's counting facts amount to at one instant and one knowledge.
 
     `placement` is the facility that counts the person (while held or absent), with since and ref; `None` otherwise.
@@ -177,14 +165,14 @@ class CustodyState:
     last_facility: FacilityId | None = None
     last_custodian: AuthorityId | None = None
     last_responsible: AuthorityId | None = None
-    bases: Mapping[BasisId, Basis] = field(default_factory=_none)
+    bases: Mapping[BasisId, Basis] = _NONE
     release_date: ReleaseDate | None = None
     order: ReleaseOrder | None = None
     release: Release | None = None
-    releases: Mapping[ReleaseId, Release] = field(default_factory=_none)
-    offers: Mapping[HandoverId, Offer] = field(default_factory=_none)
-    holds: Mapping[HoldId, Hold] = field(default_factory=_none)
-    transfers: Mapping[TransferId, TransferState] = field(default_factory=_none)
+    releases: Mapping[ReleaseId, Release] = _NONE
+    offers: Mapping[HandoverId, Offer] = _NONE
+    holds: Mapping[HoldId, Hold] = _NONE
+    transfers: Mapping[TransferId, TransferState] = _NONE
     causes: tuple[Cause, ...] = ()
     basis: BasisId | None = None
     contradicted: bool = False

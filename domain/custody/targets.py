@@ -7,10 +7,11 @@ puts before it. A report by another authority than the custodian moves whereabou
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import timedelta
 from types import MappingProxyType
 from typing import TypeVar
+
+from msgspec.structs import replace
 
 from domain.custody.counting import CountedFact
 from domain.custody.grounds import Grounds

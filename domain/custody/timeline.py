@@ -6,13 +6,16 @@ out of their place that day, and hold no midnight.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
+import msgspec
+from msgspec.structs import replace
+
 from domain.custody.counting import CountedFact, count
-from domain.custody.fold import walk
+from domain.custody.fold import Taken, walk
 from domain.custody.grounds import Grounds
 from domain.custody.local_days import midnights
 from domain.custody.places import Places
@@ -23,8 +26,7 @@ from domain.names import AuthorityId, FacilityId
 GapName = Literal["leg", "stop", "reported", "escaped", "released-unverified", "unknown-to-source"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Spell:
+class Spell(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The longest time with one status, responsible, custodian and whereabouts; `facts` are the positions behind it."""
 
     from_: datetime
@@ -39,8 +41,7 @@ class Spell:
     facts: tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Placement:
+class Placement(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A run of spells in one facility under one custodian; the place is kept over absences.
 
     `midnights` counts an open placement up to the `as_of` of the timeline, and is `None` where that was not given.
@@ -55,8 +56,7 @@ class Placement:
     midnights: int | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Stay:
+class Stay(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Continuous custody, whoever the custodian."""
 
     from_: datetime
@@ -65,8 +65,7 @@ class Stay:
     ended_by: int | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Gap:
+class Gap(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A part of a stay outside every placement, or the time between two stays; it always has a name."""
 
     name: GapName
@@ -76,8 +75,7 @@ class Gap:
     ended_by: int | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Unaccounted:
+class Unaccounted(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Time in which the register could not say where the person was, by its cause; `anchor` is the cause's position."""
 
     cause: str
@@ -86,8 +84,7 @@ class Unaccounted:
     to: datetime | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Timeline:
+class Timeline(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """All of it, each kind in order."""
 
     spells: tuple[Spell, ...] = ()
@@ -105,10 +102,15 @@ def timeline(
     Without `as_of` it holds every fact, and unaccounted intervals that are still to begin.
     """
     counting = count(events, places, known_at)
-    drawn = _Drawing(places, as_of)
-    for fact, before, after in walk(counting, Grounds(counting.known, places, counting), places, as_of):
-        drawn.take(fact, before, after)
-    return drawn.done()
+    return drawn(walk(counting, Grounds(counting.known, places, counting), places, as_of), places, as_of)
+
+
+def drawn(steps: Iterable[Taken], places: Places, as_of: datetime | None = None) -> Timeline:
+    """The timeline of the steps of a walk, which went up to `as_of`."""
+    drawing = _Drawing(places, as_of)
+    for fact, before, after in steps:
+        drawing.take(fact, before, after)
+    return drawing.done()
 
 
 @dataclass(slots=True)

@@ -6,7 +6,7 @@ once granted completes it whatever a later belief puts before.
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from domain.custody.counting import CountedFact
 from domain.custody.places import Places

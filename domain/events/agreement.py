@@ -12,7 +12,7 @@ from domain.money import Money
 from domain.names import AuthorityId, Digest, FacilityId, PaymentId, ScheduleId
 
 
-class Party(msgspec.Struct, frozen=True, kw_only=True):
+class Party(msgspec.Struct, gc=False, frozen=True, kw_only=True):
     """One party of an agreement and its side, `sending` or `receiving`."""
 
     authority: AuthorityId
@@ -43,14 +43,14 @@ class AgreementSigned(Fact, frozen=True, kw_only=True):
     terms_digest: Digest
 
 
-class Validity(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, rename={"from_": "from"}):
+class Validity(msgspec.Struct, gc=False, frozen=True, kw_only=True, omit_defaults=True, rename={"from_": "from"}):
     """Local dates, both inclusive; an open end has no `to`."""
 
     from_: date
     to: date | None = None
 
 
-class Rate(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, rename={"from_": "from"}):
+class Rate(msgspec.Struct, gc=False, frozen=True, kw_only=True, omit_defaults=True, rename={"from_": "from"}):
     """A price a day: the decimal text `rate` divided by `per`, for local dates `from` to `to`."""
 
     rate: str
@@ -59,14 +59,14 @@ class Rate(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, rename
     to: date | None = None
 
 
-class Component(msgspec.Struct, frozen=True, kw_only=True):
+class Component(msgspec.Struct, gc=False, frozen=True, kw_only=True):
     """A priced part of a schedule; `per-diem` multiplies custody days by the rate of the day."""
 
     model: str
     rates: tuple[Rate, ...]
 
 
-class Billing(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Billing(msgspec.Struct, gc=False, frozen=True, kw_only=True, omit_defaults=True):
     """When a period is closed and how later truth is billed; `at-once` where nothing is said."""
 
     period: str
@@ -74,7 +74,7 @@ class Billing(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     adjustments: str | None = None
 
 
-class Rounding(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Rounding(msgspec.Struct, gc=False, frozen=True, kw_only=True, omit_defaults=True):
     """Which way and where an amount is rounded (MONEY §2); `half-up` and `line-amount` where nothing is said."""
 
     mode: str | None = None
@@ -121,14 +121,14 @@ class FeeScheduleSigned(Fact, frozen=True, kw_only=True):
     proposal_digest: Digest
 
 
-class Period(msgspec.Struct, frozen=True, kw_only=True, order=True, rename={"from_": "from"}):
+class Period(msgspec.Struct, gc=False, frozen=True, kw_only=True, order=True, rename={"from_": "from"}):
     """Local dates, both inclusive."""
 
     from_: date
     to: date
 
 
-class FacilityDays(msgspec.Struct, frozen=True, kw_only=True):
+class FacilityDays(msgspec.Struct, gc=False, frozen=True, kw_only=True):
     """Custody days counted at one facility."""
 
     facility: FacilityId

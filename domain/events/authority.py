@@ -11,7 +11,7 @@ from domain.events.event import Body, Fact
 from domain.names import AgreementId, AuthorityId, StateCode
 
 
-class Role(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, rename={"from_": "from"}):
+class Role(msgspec.Struct, gc=False, frozen=True, kw_only=True, omit_defaults=True, rename={"from_": "from"}):
     """A role held from a UTC date to a UTC date, both inclusive; under one agreement, or (none named) for its State."""
 
     role: str

@@ -20,6 +20,8 @@ Precision = Literal["minute", "day"]
 
 class Body(
     msgspec.Struct,
+    # Here and below: a frozen value never leads back to itself, so the collector of cycles need not walk it.
+    gc=False,
     frozen=True,
     kw_only=True,
     omit_defaults=True,
@@ -45,7 +47,7 @@ class DualFact(Fact, frozen=True, kw_only=True):
     mode: Mode
 
 
-class Actor(msgspec.Struct, frozen=True, kw_only=True):
+class Actor(msgspec.Struct, gc=False, frozen=True, kw_only=True):
     """Who acts: an officer, for an authority, under the credential that admitted the request."""
 
     authority: AuthorityId
@@ -53,7 +55,7 @@ class Actor(msgspec.Struct, frozen=True, kw_only=True):
     officer: OfficerId
 
 
-class Event(msgspec.Struct, frozen=True, kw_only=True):
+class Event(msgspec.Struct, gc=False, frozen=True, kw_only=True):
     """One recorded event as the rules and the views read it.
 
     `position` is its place in the whole log, from 1 without gaps; `stream_version` its place in `stream`
@@ -92,7 +94,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
         )
 
 
-class Draft(msgspec.Struct, frozen=True, kw_only=True):
+class Draft(msgspec.Struct, gc=False, frozen=True, kw_only=True):
     """An event that follows from a granted command and is not yet recorded.
 
     `stream` and `body` may hold places for ids the ledger draws once the command is granted (`fresh`), and

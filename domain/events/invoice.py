@@ -48,7 +48,7 @@ class CustodyDaysBilled(Fact, frozen=True, kw_only=True):
     basis: tuple[int, ...]
 
 
-class LineRules(msgspec.Struct, frozen=True, kw_only=True):
+class LineRules(msgspec.Struct, gc=False, frozen=True, kw_only=True):
     """The calculation behind a line, by name, so that it can be run again (MONEY §8)."""
 
     agreement_version: int

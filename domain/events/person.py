@@ -89,7 +89,7 @@ class HoldLifted(Fact, frozen=True, kw_only=True):
     instrument: Digest
 
 
-class Particulars(msgspec.Struct, frozen=True, kw_only=True):
+class Particulars(msgspec.Struct, gc=False, frozen=True, kw_only=True):
     """What was recorded at admission: a commitment each, or `none` (Mandela Rule 7)."""
 
     reasons: str
@@ -138,7 +138,7 @@ class PresenceReported(Fact, frozen=True, kw_only=True):
     how: str
 
 
-class ReleasingSide(msgspec.Struct, frozen=True, kw_only=True):
+class ReleasingSide(msgspec.Struct, gc=False, frozen=True, kw_only=True):
     """The side that gives a person over, with its officer."""
 
     authority: AuthorityId
@@ -146,14 +146,14 @@ class ReleasingSide(msgspec.Struct, frozen=True, kw_only=True):
     officer: OfficerId
 
 
-class ExpectedSide(msgspec.Struct, frozen=True, kw_only=True):
+class ExpectedSide(msgspec.Struct, gc=False, frozen=True, kw_only=True):
     """The side an offer is made to."""
 
     authority: AuthorityId
     facility: FacilityId
 
 
-class IdentityCheck(msgspec.Struct, frozen=True, kw_only=True):
+class IdentityCheck(msgspec.Struct, gc=False, frozen=True, kw_only=True):
     """How the person was identified at the handover, and the result."""
 
     method: str
@@ -220,7 +220,7 @@ class ReleaseOrdered(Fact, frozen=True, kw_only=True):
     instrument: Digest
 
 
-class ReleaseChecks(msgspec.Struct, frozen=True, kw_only=True):
+class ReleaseChecks(msgspec.Struct, gc=False, frozen=True, kw_only=True):
     """What was checked before the person left."""
 
     identity: bool
@@ -264,7 +264,7 @@ class ReleaseDeclaredErroneous(Fact, frozen=True, kw_only=True):
     instrument: Digest | None = None
 
 
-class Countersignature(msgspec.Struct, frozen=True, kw_only=True):
+class Countersignature(msgspec.Struct, gc=False, frozen=True, kw_only=True):
     """The officer of the other side (or of an auditor) who confirms a correction."""
 
     authority: AuthorityId

@@ -43,14 +43,14 @@ class ConditionEvidenced(Fact, frozen=True, kw_only=True):
     opened_fields: tuple[str, ...]
 
 
-class Override(msgspec.Struct, frozen=True, kw_only=True):
+class Override(msgspec.Struct, gc=False, frozen=True, kw_only=True):
     """Two officers lift the limit of a full facility."""
 
     approved_by: tuple[OfficerId, ...]
     reason: str
 
 
-class Reserved(msgspec.Struct, frozen=True, kw_only=True, rename={"from_": "from"}):
+class Reserved(msgspec.Struct, gc=False, frozen=True, kw_only=True, rename={"from_": "from"}):
     """A place kept for local dates `from` to `to`, both inclusive."""
 
     facility: FacilityId

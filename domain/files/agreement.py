@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from datetime import date
+
+import msgspec
+from msgspec.structs import replace
 
 from domain.events.agreement import (
     AgreementDrafted,
@@ -19,8 +21,7 @@ from domain.names import AgreementId, AuthorityId, InvoiceNumber, ScheduleId
 from domain.terms import Terms, read_terms
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Revision:
+class Revision(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One drafted revision and who has signed it, in recorded order."""
 
     body: AgreementDrafted
@@ -42,8 +43,7 @@ class Revision:
         return next((party.role for party in self.body.parties if party.authority == authority), None)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Schedule:
+class Schedule(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One proposed fee schedule, and its signature by the other treasury once given."""
 
     body: FeeScheduleProposed
@@ -51,8 +51,7 @@ class Schedule:
     signed: Event | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AgreementFile:
+class AgreementFile(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """All that is recorded on one agreement."""
 
     agreement: AgreementId

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Collection
 from datetime import date
+
+import msgspec
+from msgspec.structs import replace
 
 from domain.events.authority import AuthorityRegistered, AuthorityRolesSet, Role
 from domain.events.event import Event
 from domain.names import AgreementId, AuthorityId, StateCode
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AuthorityFile:
+class AuthorityFile(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One registered public body and its roles in force."""
 
     authority: AuthorityId
@@ -24,13 +26,15 @@ class AuthorityFile:
 
     def holds(self, role: str, on: date, agreement: AgreementId | None) -> bool:
         """Whether it holds `role` on that UTC date, unscoped or scoped to `agreement`."""
-        return any(
-            held.role == role
-            and held.from_ <= on
-            and (held.to is None or on <= held.to)
-            and (held.agreement is None or held.agreement == agreement)
-            for held in self.roles
-        )
+        return self.holds_one_of((role,), on, agreement)
+
+    def holds_one_of(self, roles: Collection[str], on: date, agreement: AgreementId | None) -> bool:
+        """Whether it holds any of `roles` on that UTC date, unscoped or scoped to `agreement`."""
+        for held in self.roles:
+            in_force = held.role in roles and held.from_ <= on and (held.to is None or on <= held.to)
+            if in_force and (held.agreement is None or held.agreement == agreement):
+                return True
+        return False
 
     def holds_anywhere(self, role: str, on: date) -> bool:
         """Whether it holds `role` on that UTC date in any scope."""

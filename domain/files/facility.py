@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from datetime import date, datetime
+
+import msgspec
+from msgspec.structs import replace
 
 from domain.events.event import Event
 from domain.events.facility import FacilityCapacityCertified, FacilityRegimeSet, FacilityRegistered
 from domain.names import AuthorityId, FacilityId
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FacilityFile:
+class FacilityFile(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One registered place; certificates and regimes in recorded order."""
 
     body: FacilityRegistered

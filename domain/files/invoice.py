@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+import msgspec
+from msgspec.structs import replace
 
 from domain.events.agreement import PaymentReceived
 from domain.events.event import Event
@@ -11,8 +12,7 @@ from domain.money import Money
 from domain.names import AuthorityId
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class InvoiceFile:
+class InvoiceFile(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One issued document and what has happened to it since."""
 
     body: InvoiceIssued

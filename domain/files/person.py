@@ -6,8 +6,10 @@ folds the whole list again.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from datetime import datetime
+
+import msgspec
+from msgspec.structs import replace
 
 from domain.custody.counting import FOLDED, CountedFact, Counting, count
 from domain.custody.fold import fold, fold_counting, step
@@ -22,8 +24,7 @@ from domain.events.person import FactCorrected, PersonRegistered
 from domain.names import AuthorityId, EventId, PersonId
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Billed:
+class Billed(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Days that an invoice bills for the person."""
 
     stream: str
@@ -31,8 +32,7 @@ class Billed:
     body: CustodyDaysBilled
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PersonFile:
+class PersonFile(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What the ledger knows of one person.
 
     `events` are those of the person's own stream and of the person's transfers, in recorded order; `billed` stands
@@ -115,8 +115,9 @@ def _stands_last(file: PersonFile, event: Event) -> bool:
         return False
     if file.end is not None and (event.occurred_at, event.position) < file.end:
         return False
-    if any(isinstance(one.body, FactCorrected) and one.body.replacement == event.event_id for one in file.events):
-        return False
+    for one in file.events:
+        if isinstance(one.body, FactCorrected) and one.body.replacement == event.event_id:
+            return False
     return not file.events or not reaches_back(event, file.events)
 
 

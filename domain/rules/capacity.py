@@ -7,7 +7,7 @@ head, since nothing ends a placement there until it is recorded. Where no certif
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import Annotated, NamedTuple
 
@@ -41,6 +41,13 @@ class Days(NamedTuple):
     def __contains__(self, day: object) -> bool:
         """Whether that date is one of them."""
         return isinstance(day, date) and self.first <= day <= self.last
+
+
+class Taken(NamedTuple):
+    """The places taken at a facility: how many on every date asked about, and by whom beside them, on which dates."""
+
+    always: int
+    spans: Mapping[PersonId, tuple[Days, ...]]
 
 
 def days_of(register: Register, facility: str, *instants: datetime) -> tuple[Days, ...]:
@@ -98,57 +105,73 @@ def _first_full_day(
         return None
     today = local_date(call.now, place.body.zone)
     since = min((item.first for item in days), default=today)
-    persons = _persons(register, place, since=since, today=today)
-    if len(persons) + len(newcomers) <= min(item.operational_capacity for item in place.certificates):
-        # Were they all there at once, no certificate would be exceeded: nobody's dates need to be read.
+    least = min(item.operational_capacity for item in place.certificates) - len(newcomers)
+    # Were they all there at once, no certificate would be exceeded: nobody's dates need to be read.
+    at_most = register.places_taken(facility) if since >= today else register.places_ever_taken(facility)
+    if at_most <= least:
         return None
-    taken = _taken(register, place, persons, since=since, today=today)
-    for day in _turning_days(place, days, taken):
+    taken = _taken_now(register, place, today) if since >= today else _taken_ever(register, place, since, today)
+    arriving = {PersonId(person) for person in newcomers if not _counts_always(register, place, person, taken)}
+    for day in _turning_days(place, days, taken, today):
         certificate = place.certificate_on(day)
         if certificate is None:
             continue
-        there = {person for person, spans in taken.items() if any(day in span for span in spans)}
-        expected = len(there | {PersonId(person) for person in newcomers})
+        there = {person for person, spans in taken.spans.items() if any(day in span for span in spans)}
+        expected = taken.always + len(there | arriving)
         if expected > certificate.operational_capacity:
             return FacilityIsFull(facility, day, certificate.operational_capacity, expected)
     return None
 
 
-def _turning_days(place: FacilityFile, days: Sequence[Days], taken: dict[PersonId, tuple[Days, ...]]) -> Iterator[date]:
+def _turning_days(place: FacilityFile, days: Sequence[Days], taken: Taken, today: date) -> Iterator[date]:
     """The dates on which a limit can first be passed: a beginning, a new certificate, a further person.
 
     Between two of them the number can only fall, so a reservation of any length asks about a few dates.
     """
-    begins = {item.from_ for item in place.certificates}
-    begins.update(span.first for spans in taken.values() for span in spans)
+    begins = {today, *(item.from_ for item in place.certificates)}
+    begins.update(span.first for spans in taken.spans.values() for span in spans)
     found = {item.first for item in days if item.first <= item.last}
     found.update(day for day in begins if any(day in item for item in days))
     yield from sorted(found)
 
 
-def _persons(register: Register, place: FacilityFile, *, since: date, today: date) -> set[PersonId]:
-    """Everybody who can take up a place there on any date from `since` on."""
-    there = register.held_at(place.facility) if since >= today else register.ever_at(place.facility)
-    return {*there, *register.bound_for(place.facility)}
+def _taken_now(register: Register, place: FacilityFile, today: date) -> Taken:
+    """From today on: nothing ends a placement until it is recorded, so whoever is there counts on every date."""
+    spans: dict[PersonId, tuple[Days, ...]] = {}
+    for person in register.bound_for(place.facility):
+        file = _file(register, person)
+        if not _is_placed(file, place):
+            spans[person] = tuple(_kept(file, place, today))
+    return Taken(sum(1 for _ in register.held_at(place.facility)), spans)
 
 
-def _taken(
-    register: Register, place: FacilityFile, persons: Collection[PersonId], *, since: date, today: date
-) -> dict[PersonId, tuple[Days, ...]]:
-    """Who of `persons` takes up a place there, and on which dates from `since` on."""
-    found: dict[PersonId, tuple[Days, ...]] = {}
-    for person in persons:
-        file = register.person(person)
-        assert file is not None, "the register lists only people it has a file of"
-        held = _held_now(file, place, today) if since >= today else _held_ever(register, file, place)
-        found[person] = (*held, *_kept(file, place, today))
-    return found
+def _taken_ever(register: Register, place: FacilityFile, since: date, today: date) -> Taken:
+    """On dates before today as well, read from the timelines of those about whom something was recorded since.
+
+    Of everybody else the head has held from before `since` on: who is placed there counts on every date.
+    """
+    ever, bound = {*register.ever_at(place.facility)}, {*register.bound_for(place.facility)}
+    lately = register.recorded_from(since - 2 * _DAY)
+    changed = {person for person in ever if register.changed_last(person) >= lately}
+    files = [_file(register, person) for person in changed | bound]
+    spans = {file.person: (*_held_ever(register, file, place), *_kept(file, place, today)) for file in files}
+    return Taken(sum(1 for person in register.held_at(place.facility) if person not in spans), spans)
 
 
-def _held_now(file: PersonFile, place: FacilityFile, today: date) -> Iterator[Days]:
+def _counts_always(register: Register, place: FacilityFile, person: str, taken: Taken) -> bool:
+    file = register.person(person)
+    return person not in taken.spans and file is not None and _is_placed(file, place)
+
+
+def _is_placed(file: PersonFile, place: FacilityFile) -> bool:
     placement = file.head.placement
-    if placement is not None and placement.value == place.facility:
-        yield Days(today, date.max)
+    return placement is not None and placement.value == place.facility
+
+
+def _file(register: Register, person: PersonId) -> PersonFile:
+    file = register.person(person)
+    assert file is not None, "the register lists only people it has a file of"
+    return file
 
 
 def _held_ever(register: Register, file: PersonFile, place: FacilityFile) -> Iterator[Days]:

@@ -180,8 +180,7 @@ def _not_the_openers(register: Register, ask: OpenCustody, call: Call) -> Iterat
 
 
 def _opening_records(register: Register, ask: OpenCustody, call: Call) -> list[Draft]:
-    days = _days(register, ask.facility, ask, call)
-    flags = over_capacity(register, ask.facility, days, (ask.person,), ask.override, call)
+    flags = _over_capacity(register, ask.facility, ask, call)
     flags += duplicate_flags(register, ask.person, CustodyOpened, ask.occurred_at)
     if ask.mode == "report":
         state = belief_at(register, ask.person, ask, ask.facility)
@@ -234,13 +233,20 @@ def _answered_at(offer: Offer) -> datetime:
 
 
 def _move_records(register: Register, ask: RecordMoveWithin, call: Call) -> list[Draft]:
-    days = _days(register, ask.to_facility, ask, call)
-    flags = over_capacity(register, ask.to_facility, days, (ask.person,), ask.override, call)
+    flags = _over_capacity(register, ask.to_facility, ask, call)
     flags += duplicate_flags(register, ask.person, MovedWithin, ask.occurred_at)
     if ask.mode == "report":
         state = belief_at(register, ask.person, ask, ask.to_facility)
         flags += report_flags(register, state, call.by.authority, fits=state.status.value == "held")
     return [Draft(stream=f"person:{ask.person}", body=body_of(MovedWithin, ask, flags=flags))]
+
+
+def _over_capacity(
+    register: Register, facility: str, ask: OpenCustody | RecordMoveWithin, call: Call
+) -> tuple[str, ...]:
+    if ask.override is None:
+        return ()
+    return over_capacity(register, facility, _days(register, facility, ask, call), (ask.person,), ask.override, call)
 
 
 def _days(register: Register, facility: str, ask: DualCommand, call: Call) -> tuple[Days, ...]:

@@ -323,7 +323,8 @@ def _period_is_closed(file: AgreementFile, valid: Validity) -> Iterator[Refusal]
 
 
 def _proposed(ask: ProposeFeeSchedule) -> FeeScheduleProposed:
-    return body_of(FeeScheduleProposed, ask)
+    absences = ask.absences.model_dump(exclude_none=True) if ask.absences is not None else None
+    return body_of(FeeScheduleProposed, ask, absences=absences)
 
 
 def _propose_records(_register: Register, ask: ProposeFeeSchedule, _call: Call) -> list[Draft]:

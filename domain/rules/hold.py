@@ -109,7 +109,8 @@ def _lift_refusals(register: Register, ask: LiftHold, call: Call) -> Iterator[Re
 def _still_binds(hold: Hold, ask: LiftHold, call: Call) -> bool:
     """Whether it binds when it is lifted or will later: a hold that has not begun can be lifted too."""
     when = ask.when(call.now)
-    return hold.in_force_at(when) or when < hold.body.effective_at
+    begins = hold.body.effective_at
+    return hold.in_force_at(when) or (when < begins and (hold.lifted_at is None or hold.lifted_at > begins))
 
 
 def _lift_records(register: Register, ask: LiftHold, _call: Call) -> list[Draft]:

@@ -96,6 +96,8 @@ def holds_forbid(head: CustodyState, act: str, *instants: datetime) -> Iterator[
 
     Callers hand in both the time of the act and now: a hold that has meanwhile come stops a backdated claim too.
     """
+    if not head.holds:
+        return
     binding = tuple(
         hold_id
         for hold_id, hold in head.holds.items()

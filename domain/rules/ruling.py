@@ -13,6 +13,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any, Generic, Protocol, TypeVar
 
 import msgspec
+from msgspec.structs import replace
 
 from domain.commands import Command, DualCommand
 from domain.events.event import Actor, Body, Draft, Event, Fact
@@ -49,8 +50,7 @@ LATE_AFTER_HANDOVER = timedelta(hours=1)
 _HANDOVER_HALVES = frozenset({"handover-offered.v1", "handover-accepted.v1"})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Call:
+class Call(msgspec.Struct, gc=False, frozen=True, kw_only=True):
     """The circumstances of a command: who asks, under which key, and the clock read once for it.
 
     `now` is the rules' *now* and, if the command is granted, the `recorded_at` of its events. `expected_version` is
@@ -68,8 +68,7 @@ class Call:
         return self.now.astimezone(UTC).date()
 
 
-@dataclass(frozen=True, slots=True)
-class Named:
+class Named(msgspec.Struct, gc=False, frozen=True):
     """An id a command leans on: its kind, the id, and for nested ids the scope they are unique in."""
 
     kind: str
@@ -255,11 +254,10 @@ def _role_is_held(rule: Rule[C], register: Register, ask: C, call: Call) -> bool
     authority = register.authority(call.by.authority)
     if authority is None:
         return False
-    scope = rule.scope(register, ask)
-    roles = _roles(rule, register, ask)
+    scope, roles, today = rule.scope(register, ask), _roles(rule, register, ask), call.today
     if scope == UNKNOWN_SCOPE or not roles:
-        return any(authority.holds_anywhere(held.role, call.today) for held in authority.roles)
-    return any(authority.holds(role, call.today, scope) for role in roles)
+        return any(authority.holds_anywhere(held.role, today) for held in authority.roles)
+    return authority.holds_one_of(roles, today, scope)
 
 
 def _roles(rule: Rule[C], register: Register, ask: C) -> Roles:
@@ -306,7 +304,8 @@ def _flagged(draft: Draft, ask: Command, call: Call, flags: set[str]) -> Draft:
         found.add("late")
     if body.precision == "day":
         found.add("day-precision")
-    return msgspec.structs.replace(draft, body=msgspec.structs.replace(body, flags=tuple(sorted(found))))
+    listed = tuple(sorted(found))
+    return draft if listed == body.flags else replace(draft, body=replace(body, flags=listed))
 
 
 def _is_imported(body: Body, call: Call, flags: set[str]) -> bool:

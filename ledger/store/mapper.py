@@ -4,14 +4,12 @@ The library would write its own JSON under a Python path. Here nothing is encode
 decoded: one byte string is written once and handed out as it was written (TRUST §1.2).
 """
 
-from dataclasses import dataclass
-
+import msgspec
 from eventsourcing.domain import DomainEventProtocol
 from eventsourcing.persistence import Cipher, Compressor, Mapper, StoredEvent, Transcoder
 
 
-@dataclass(frozen=True)
-class LeafEvent:
+class LeafEvent(msgspec.Struct, gc=False, frozen=True):
     """A recorded event under the library's names: `originator_id` is the stream, `leaf` its canonical JSON."""
 
     originator_id: str

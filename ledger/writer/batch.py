@@ -6,7 +6,7 @@ the batch was judged on; otherwise all of it is dropped and judged again.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -17,7 +17,7 @@ from domain.rules.ruling import Call, decide, repeated
 from ledger.sources import Sources
 from ledger.store.log import Remembered, Row
 from ledger.writer.stamp import stamp
-from ledger.writer.submission import Answer, Group, Outcome, Refused, Submission, Withheld
+from ledger.writer.submission import Answer, Foreseen, Group, Outcome, Refused, Submission, Withheld
 
 Key = tuple[str, str]
 
@@ -36,10 +36,14 @@ class Batch:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Memory:
-    """What the log remembers of the keys in a batch, and how to read the events behind a record."""
+    """What the log remembers of the keys in a batch, and the events behind those records, by position."""
 
     records: Mapping[Key, Remembered]
-    events_at: Callable[[int, int], Sequence[Event]]
+    events: Mapping[int, Event]
+
+    def events_of(self, record: Remembered) -> tuple[Event, ...]:
+        """The events that answered the command first."""
+        return tuple(self.events[at] for at in range(record.first_position, record.first_position + record.count))
 
 
 def judge(
@@ -55,20 +59,41 @@ def judge(
     overlay.bring(brought)
     batch = Batch(overlay=overlay, last_recorded=last_recorded)
     for group in groups:
-        if group.atomic:
-            batch.outcomes.append(_judge_atomic(group, batch, memory, sources))
+        if group.dry_run:
+            batch.outcomes.append(_foresee(group, batch, memory, sources))
         else:
-            batch.outcomes.append([_judge_one(item, batch, memory, sources) for item in group.submissions])
+            batch.outcomes.append(_judge_group(group, batch, memory, sources))
     return batch
 
 
-def _judge_atomic(group: Group, batch: Batch, memory: Memory, sources: Sources) -> list[Outcome]:
-    attempt = Batch(
+def _judge_group(group: Group, batch: Batch, memory: Memory, sources: Sources) -> list[Outcome]:
+    if group.atomic:
+        return _judge_atomic(group, batch, memory, sources)
+    return [_judge_one(item, batch, memory, sources) for item in group.submissions]
+
+
+def _attempt(batch: Batch) -> Batch:
+    """Room to judge in as if behind `batch`, which stays as it is."""
+    return Batch(
         overlay=batch.overlay.overlay(),
         last_recorded=batch.last_recorded,
         remembered=dict(batch.remembered),
         answers=dict(batch.answers),
     )
+
+
+def _foresee(group: Group, batch: Batch, memory: Memory, sources: Sources) -> list[Outcome]:
+    """What would come of a group: each is judged after those before it, and then all of it is dropped."""
+    head = batch.overlay.position
+    outcomes = _judge_group(group, _attempt(batch), memory, sources)
+    return [
+        Foreseen(outcome) if isinstance(outcome, Answer) and outcome.position > head else outcome
+        for outcome in outcomes
+    ]
+
+
+def _judge_atomic(group: Group, batch: Batch, memory: Memory, sources: Sources) -> list[Outcome]:
+    attempt = _attempt(batch)
     outcomes: list[Outcome] = []
     for item in group.submissions:
         outcome = _judge_one(item, attempt, memory, sources)
@@ -120,5 +145,5 @@ def _seen(item: Submission, batch: Batch, memory: Memory) -> Answer | None:
     if record.command_hash != item.command_hash:
         raise IdempotencyKeyWasUsedForAnotherBody(item.key)
     answer = batch.answers.get(key)
-    events = answer.events if answer is not None else tuple(memory.events_at(record.first_position, record.count))
+    events = answer.events if answer is not None else memory.events_of(record)
     return Answer(position=events[-1].position, events=events, told=item.rule.tells(events), replayed=True)

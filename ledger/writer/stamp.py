@@ -30,9 +30,10 @@ def stamp(
     ends: dict[str, tuple[int, str]] = {}
     stamped: list[tuple[Row, Event]] = []
     for index, draft in enumerate(drafts):
-        places = drawn if index + 1 == len(drafts) else {**drawn, NEXT_EVENT: event_ids[index + 1]}
-        body = _filled(draft.body, places)
-        stream = _filled_stream(draft.stream, places)
+        body, stream = draft.body, draft.stream
+        if drawn or index + 1 < len(drafts):
+            places = drawn if index + 1 == len(drafts) else {**drawn, NEXT_EVENT: event_ids[index + 1]}
+            body, stream = _filled(body, places), _filled_stream(stream, places)
         version, prev = ends.get(stream) or register.end_of(stream)
         event = Event(
             position=register.position + index + 1,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+import msgspec
 
 from domain.canonical import encode_trusted
 from domain.commands import Command
@@ -13,8 +14,7 @@ from domain.refusals import Refusal
 from domain.rules.ruling import AnyRule
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Submission:
+class Submission(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     """One command of one actor under its idempotency key.
 
     `command_hash` is the SHA-256 of the canonical command; the key is remembered for ever together with it.
@@ -29,8 +29,7 @@ class Submission:
     expected_version: int | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
+class Answer(msgspec.Struct, frozen=True, kw_only=True):
     """The command is recorded. `position` is that of its last event; `replayed` says it was recorded before."""
 
     position: int
@@ -45,30 +44,34 @@ class Answer:
         return max(event.stream_version for event in self.events if event.stream == home)
 
 
-@dataclass(frozen=True, slots=True)
-class Refused:
+class Refused(msgspec.Struct, frozen=True):
     """The domain said no; nothing of the command is recorded. `position` is the head it was judged at."""
 
     refusal: Refusal
     position: int
 
 
-@dataclass(frozen=True, slots=True)
-class Withheld:
+class Withheld(msgspec.Struct, frozen=True):
     """Nothing was wrong with this command, but another of its atomic group was refused."""
 
     position: int
 
 
-Outcome = Answer | Refused | Withheld
+class Foreseen(msgspec.Struct, frozen=True):
+    """A dry run would have recorded this; its ids, positions and hashes are nobody's."""
+
+    answer: Answer
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Group:
-    """Submissions of one request; `atomic` ones are recorded all or none."""
+Outcome = Answer | Refused | Withheld | Foreseen
+
+
+class Group(msgspec.Struct, frozen=True, kw_only=True):
+    """Submissions of one request; `atomic` ones are recorded all or none, and those of a `dry_run` not at all."""
 
     submissions: tuple[Submission, ...]
     atomic: bool = False
+    dry_run: bool = False
 
 
 def submission(

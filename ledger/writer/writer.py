@@ -9,30 +9,54 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from datetime import datetime
-from typing import Final
+from time import perf_counter
+from typing import Final, Protocol
 
 from domain.events.event import Event
-from domain.register import Register
+from domain.resident import Resident
+from ledger.observing.writing import WriterWatch
 from ledger.sources import Sources
 from ledger.store.leaf import read_event
 from ledger.store.log import DatabaseUnreachable, EventLog, PositionMissing, PositionTaken
+from ledger.store.snapshots import Snapshots
 from ledger.writer.batch import Batch, Memory, judge
-from ledger.writer.submission import Group, Outcome
+from ledger.writer.contention import Contention
+from ledger.writer.submission import Answer, Group, Outcome
 
 COMMANDS_PER_BATCH_MAX: Final = 1_000
 GROUPS_WAITING_MAX: Final = 4_096
 PAGE: Final = 5_000
+PEOPLE_KEPT: Final = 4_096
+"""How many people's files stay in memory, those that changed last: what happens to a person comes in bursts."""
+PICTURE_EVERY: Final = 50_000
+PICTURE_AT_THE_END: Final = 1_000
+"""How many events the register's last picture may be behind, while the ledger runs and when it stops."""
 TRIES_MAX: Final = 100
 """How often a batch is decided again because another process was first, before its waiters are told to come back."""
 FOLLOW_SECONDS: Final = 1.0
+GATHER_SECONDS: Final = 0.02
+"""How long others' batches are let gather before they are read: each look costs as much as many events."""
 NOTHING: Final = Group(submissions=())
 """Asks for nothing; once it is answered, the register has been brought to the head."""
 
 
-Waiting = tuple[Group, Future[list[Outcome]]]
+class Waiter(Protocol):
+    """Who is answered by the writer's thread: once, in the way a `Future` is, and in no time."""
+
+    def set_running_or_notify_cancel(self) -> bool:
+        """False if nobody waits any more: then the request is not decided."""
+
+    def set_result(self, result: list[Outcome], /) -> None:
+        """One outcome a submission; those recorded are durable."""
+
+    def set_exception(self, exception: Exception, /) -> None:
+        """Nothing is known to be recorded."""
+
+
+Waiting = tuple[Group, Waiter]
 
 
 class LedgerIsBusy(Exception):
@@ -49,13 +73,23 @@ class Writer:
     `register` is the state at the last committed position this process has read; others only read it.
     """
 
-    def __init__(self, log: EventLog, sources: Sources | None = None) -> None:
-        """Read the whole log into the register; raises `DatabaseUnreachable`."""
+    def __init__(self, log: EventLog, sources: Sources | None = None, snapshots: Snapshots | None = None) -> None:
+        """Bring the register to the head, from its last picture where there is one; raises `DatabaseUnreachable`."""
         self.log = log
-        self.register = Register()
+        self._snapshots = snapshots
         self._sources = sources if sources is not None else Sources()
         self._last_recorded: datetime | None = None
+        picture = snapshots.load() if snapshots is not None else None
+        if picture is None:
+            self.register = Resident(self._recall)
+        else:
+            self.register = Resident.restored(self._recall, picture)
+            [last] = self._recall([picture.position])
+            self._last_recorded = last.recorded_at
+        self._pictured = self.register.position
         self._behind = False
+        self.contention = Contention()
+        self.watch = WriterWatch()
         self._queue: queue.Queue[Waiting | None] = queue.Queue(GROUPS_WAITING_MAX)
         self._closing = threading.Event()
         self._entering = threading.Lock()
@@ -78,14 +112,23 @@ class Writer:
         sent again. Raises `LedgerIsBusy` at once when too much is waiting.
         """
         future: Future[list[Outcome]] = Future()
+        self.enter(group, future)
+        return future
+
+    def enter(self, group: Group, waiter: Waiter) -> None:
+        """The same, for who brings something lighter than a future to be answered through."""
         with self._entering:
             if self._closing.is_set():
                 raise LedgerIsClosed
             try:
-                self._queue.put_nowait((group, future))
+                self._queue.put_nowait((group, waiter))
             except queue.Full:
                 raise LedgerIsBusy from None
-        return future
+
+    @property
+    def waiting(self) -> int:
+        """How many requests wait to be decided."""
+        return self._queue.qsize()
 
     def close(self) -> None:
         """Answer what waits, then stop."""
@@ -97,14 +140,24 @@ class Writer:
             for thread in self._threads:
                 thread.join()
 
-    def commit(self, groups: Sequence[Group]) -> list[list[Outcome]]:
-        """Judge and record one batch; what `submit`'s thread does, for callers that have the writer to themselves."""
+    def commit(self, groups: Sequence[Group], more: Callable[[], list[Group]] = list) -> list[list[Outcome]]:
+        """Judge and record one batch; what `submit`'s thread does, for callers that have the writer to themselves.
+
+        `more` is asked for what joins the batch after a turn was waited for; outcomes stand in the order of all groups.
+        """
         for _ in range(TRIES_MAX):
             if self._behind:
                 self._catch_up()
-            batch = self._judge(groups)
-            if self._append(batch):
-                return batch.outcomes
+            with self.contention.turn(self.log):
+                if self.contention.takes_turns:
+                    self._catch_up()
+                    self.contention.begins_at(self.register.position)
+                    groups = [*groups, *more()]
+                batch = self._judge(groups)
+                if self._append(batch):
+                    self.contention.ends_at(self.register.position)
+                    self.watch.judged(groups, batch.outcomes)
+                    return batch.outcomes
         raise LedgerIsBusy
 
     def _judge(self, groups: Sequence[Group]) -> Batch:
@@ -112,8 +165,10 @@ class Writer:
         records = self.log.remembered({(item.by.authority, item.key) for item in items})
         named = {event_id for item in items for event_id in item.rule.events(item.ask)}
         positions = self.log.positions(named) if named else {}
-        brought = [event for position in positions.values() for event in self._events_at(position, 1)]
-        memory = Memory(records=records, events_at=self._events_at)
+        behind = {at for one in records.values() for at in range(one.first_position, one.first_position + one.count)}
+        events = {event.position: event for event in self._recall(sorted(behind.union(positions.values())))}
+        brought = [events[position] for position in positions.values()]
+        memory = Memory(records=records, events=events)
         return judge(groups, self.register, self._last_recorded, memory, self._sources, brought)
 
     def _append(self, batch: Batch) -> bool:
@@ -121,10 +176,15 @@ class Writer:
         if not batch.rows:
             # A refusal, too, is judged on the head; a repeat is judged on what is recorded for ever.
             self._behind = self._head() != self.register.position
+            if not self._behind:
+                self.log.confirm(max((told.position for told in _answers(batch)), default=0))
             return not self._behind
+        began = perf_counter()
         try:
             self.log.append(batch.rows, list(batch.remembered.values()))
         except PositionTaken:
+            self.contention.beaten()
+            self.watch.beaten(batch.rows[0].position)
             return self._settle(batch)
         except PositionMissing:
             self._head()
@@ -135,8 +195,10 @@ class Writer:
                 return True
             raise
         # From here on the batch is durable.
+        self.watch.committed(len(batch.rows), batch.rows[-1].position, perf_counter() - began)
         with self.reading:
             batch.overlay.merge()
+            self.register.put_away(PEOPLE_KEPT)
         self._last_recorded = batch.last_recorded
         return True
 
@@ -155,7 +217,10 @@ class Writer:
         self._behind = True
         self._catch_up()
         first = batch.rows[0]
-        return self.log.positions([first.event_id]).get(first.event_id) == first.position
+        is_there = self.log.positions([first.event_id]).get(first.event_id) == first.position
+        if is_there:
+            self.log.confirm(batch.rows[-1].position)
+        return is_there
 
     def _catch_up(self) -> None:
         """Evolve everything recorded since the register's position, a page at a time and each page as a whole."""
@@ -166,27 +231,49 @@ class Writer:
                 tail.evolve(event)
             with self.reading:
                 tail.merge()
+                self.register.put_away(PEOPLE_KEPT)
             self._last_recorded = events[-1].recorded_at
         self._behind = False
+        self.watch.caught_up(self.register.position)
 
-    def _events_at(self, first: int, count: int) -> list[Event]:
-        return [read_event(row) for row in self.log.read(first - 1, count)]
+    def _recall(self, positions: Sequence[int]) -> list[Event]:
+        return [read_event(row) for row in self.log.read_at(positions)] if positions else []
 
     def _run(self) -> None:
         while True:
-            waiting = [self._next()]
-            commands = len(waiting[0][0].submissions) if waiting[0] is not None else 0
-            while commands < COMMANDS_PER_BATCH_MAX:
-                try:
-                    item = self._queue.get_nowait()
-                except queue.Empty:
-                    break
-                waiting.append(item)
-                commands += len(item[0].submissions) if item is not None else 0
-            # Whoever has gone away before the decision is not decided; from here on nobody can leave.
-            self._serve([item for item in waiting if item is not None and item[1].set_running_or_notify_cancel()])
+            first = self._next()
+            waiting = [first] if first is not None and _stays(first) else []
+            self._gather(waiting)
+            self._serve(waiting)
             if self._closing.is_set() and self._queue.empty():
+                self._keep_picture(PICTURE_AT_THE_END)
                 return
+            self._keep_picture(PICTURE_EVERY)
+
+    def _keep_picture(self, behind: int) -> None:
+        """Have the next start fold less, where the last picture is that many events behind."""
+        if self._snapshots is None or self.register.position - self._pictured < behind:
+            return
+        self._pictured = self.register.position
+        try:
+            self._snapshots.save(self.register.picture())
+        except Exception as fault:  # noqa: BLE001 - the next start takes longer, nothing else; the thread must live on
+            self.watch.not_pictured(fault)
+
+    def _gather(self, waiting: list[Waiting]) -> list[Group]:
+        """Let what else waits join the batch, as far as it reaches; returns what has joined."""
+        joined: list[Group] = []
+        commands = sum(len(group.submissions) for group, _ in waiting)
+        while commands < COMMANDS_PER_BATCH_MAX:
+            try:
+                item = self._queue.get_nowait()
+            except queue.Empty:
+                break
+            if item is not None and _stays(item):
+                waiting.append(item)
+                joined.append(item[0])
+                commands += len(item[0].submissions)
+        return joined
 
     def _next(self) -> Waiting | None:
         """What waits first; `None` when nothing does and it is time to look whether the database is back."""
@@ -195,11 +282,11 @@ class Writer:
         except queue.Empty:
             return None
 
-    def _serve(self, waiting: Sequence[Waiting]) -> None:
+    def _serve(self, waiting: list[Waiting]) -> None:
         outcomes: list[list[Outcome]] = [[] for _ in waiting]
         try:
             if any(group.submissions for group, _ in waiting):
-                outcomes = self.commit([group for group, _ in waiting])
+                outcomes = self.commit([group for group, _ in waiting], lambda: self._gather(waiting))
             else:
                 self._catch_up()
         except Exception as fault:  # noqa: BLE001 - a waiter must hear of any fault, and the thread must live on
@@ -211,6 +298,7 @@ class Writer:
                 self._serve(waiting[:half])
                 self._serve(waiting[half:])
                 return
+            self.watch.failed(fault)
             for _, future in waiting:
                 future.set_exception(fault)
             return
@@ -222,7 +310,17 @@ class Writer:
         while not self._closing.is_set():
             try:
                 if self.log.wait_for(self.register.position, FOLLOW_SECONDS):
+                    self._closing.wait(GATHER_SECONDS)
                     # The next look is worth while only after this one: until then the head stays beyond.
                     self.submit(NOTHING).result()
             except Exception:  # noqa: BLE001 - each command hears of it as well; here it must not end the thread
                 self._closing.wait(FOLLOW_SECONDS)
+
+
+def _answers(batch: Batch) -> list[Answer]:
+    return [told for outcomes in batch.outcomes for told in outcomes if isinstance(told, Answer)]
+
+
+def _stays(item: Waiting) -> bool:
+    """Whoever has gone away before the decision is not decided; from here on nobody can leave."""
+    return item[1].set_running_or_notify_cancel()

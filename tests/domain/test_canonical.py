@@ -23,6 +23,11 @@ def _is_forbidden(char: str) -> bool:
     return any(first <= ord(char) <= last for first, last in FORBIDDEN)
 
 
+def test_nothing_forbidden_is_printable() -> None:
+    """What `text_fault` leans on; the noncharacters, surrogates, controls and marks of every Unicode version."""
+    assert not any(chr(code).isprintable() for first, last in FORBIDDEN for code in range(first, last + 1))
+
+
 FIT_CHARACTERS = st.characters(exclude_categories=["Cs"]).filter(lambda char: not _is_forbidden(char))
 FIT_TEXT = st.text(FIT_CHARACTERS, max_size=12).map(lambda text: unicodedata.normalize("NFC", text))
 FIT_VALUES = st.recursive(

@@ -12,7 +12,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.canonical import INTEGER_MAX, NotCanonical, encode
-from domain.strict_json import BATCH_BYTES_MAX, COMMAND_BYTES_MAX, DEPTH_MAX, Malformed, parse
+from domain.strict_json import (
+    BATCH_BYTES_MAX,
+    COMMAND_BYTES_MAX,
+    DEPTH_MAX,
+    Malformed,
+    _read_exactly,
+    _read_plain,
+    parse,
+)
 from tests.shared_data import body_of, own_vectors, shared_rows
 
 # Rows that name a content type ask about the header, which is judged before any body is read.
@@ -104,6 +112,8 @@ HIDDEN = {
     "nor do those behind an escaped quote": (b'{"a":"\\"' + b"[" * 100 + b'"}', None),
     "those behind an escaped backslash do": (b'{"a":"\\\\",' + b'"b":' + b"[" * 16 + b"]" * 16 + b"}", "depth"),
     "many brackets side by side": (b'{"a":[' + b"[],{}," * 100 + b"[]]}", None),
+    "arrays and objects nest in each other": (b'{"a":[' * 8 + b"]}" * 8, None),
+    "one level more, many side by side": (b'{"a":[' * 8 + b"[],{}," * 9 + b"{}" + b"]}" * 8, "depth"),
     "objects nest like arrays": (b'{"a":' * DEPTH_MAX + b"{}" + b"}" * DEPTH_MAX, "depth"),
     "UTF-16 without a mark": ('{"a":1}'.encode("utf-16-le"), "encoding"),
     "UTF-16 without a mark, big-endian": ('{"a":1}'.encode("utf-16-be"), "encoding"),
@@ -114,6 +124,18 @@ HIDDEN = {
     "form feed between values": (b'{"a":\x0c1}', "syntax"),
     "no-break space between values": ('{"a":\u00a01}'.encode(), "syntax"),
     "float at top": (b"1.5", "float"),
+    "a key twice, and a text that begins with a colon": (b'{"a":1,"a":2,"b":":x"}', "duplicate-key"),
+    "a key twice, and an escaped colon that begins a text": (b'{"a":1,"a":2,"b":"\\u003ax"}', "duplicate-key"),
+    "a key twice, once with a blank behind it": (b'{"a" :1,"a":2}', "duplicate-key"),
+    "a key twice, once with a blank, and a text with a colon": (b'{"a" :1,"a":2,"b":":"}', "duplicate-key"),
+    "a key twice, once with a line feed behind it": (b'{"a"\n:1, "a":2}', "duplicate-key"),
+    "a key twice deep within": (b'{"a": [{"b": [{"c":1,"c":1}]}]}', "duplicate-key"),
+    "a colon behind a quote in texts": (b'{"a": "\\":", "b": ":"}', None),
+    "DEL in a key": (b'{"a\x7f":1}', "code-point"),
+    "a whole number with a fraction": (b'{"a":[[1.0]]}', "float"),
+    "a number out of range, deep within": (b'{"a":[{"b":9007199254740992}]}', "integer-range"),
+    "more levels than the fast reader knows": (b'{"a":' + b"[" * 15 + b"]" * 15 + b"}", None),
+    "the same with a float": (b'{"a":' + b"[" * 15 + b"1.0" + b"]" * 15 + b"}", "float"),
 }
 
 
@@ -180,6 +202,22 @@ def test_the_gate_lets_through_exactly_what_has_a_canonical_form(
     else:
         assert parse(body) == value
         assert parse(b"[%b]" % body, top="array") == [value]
+
+
+PIECES = st.sampled_from(
+    [
+        *'{}[],: \n"',
+        *('"a"', '"b"', '"a":', '"a" :', '":"', '"\\u003a"', '"\\u0061":', '\\"', '{"a":', "{}", "[]"),
+        *("1", "-0", "1.0", "2e3", "9007199254740991", "9007199254740992", "true", "null", ',"b":1', ',"a":2'),
+        *("é", "e\u0301", "\x7f", "\u202e"),
+    ]
+)
+
+
+@given(st.lists(PIECES, max_size=14).map(lambda pieces: ("{" + "".join(pieces) + "}").encode()))
+def test_the_fast_reader_lets_through_nothing_that_the_exact_one_does_not(body: bytes) -> None:
+    plain = _read_plain(body)
+    assert plain is None or plain == _read_exactly(body)
 
 
 @given(st.binary(max_size=40) | st.text(alphabet='{}[]",:\\u0e-1.aN \n', max_size=40).map(str.encode))

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import date, datetime
 from typing import Any
 
 import pytest
 from msgspec import structs
+from msgspec.structs import replace
 
 from domain.events.person import HandoverAccepted, HandoverOffered, HandoverRefused
 from domain.refusals import (

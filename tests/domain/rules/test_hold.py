@@ -151,6 +151,13 @@ ROWS = {
     "one that has not begun can be lifted": Row(
         given=(placed(effective_at="2025-06-01T00:00:00Z"),), by=COURT, asks="lift-hold", data=lifting()
     ),
+    "but not twice": Row(
+        given=(placed(effective_at="2025-06-01T00:00:00Z"), (COURT, "lift-hold", lifting())),
+        by=COURT,
+        asks="lift-hold",
+        data=lifting(),
+        follows=HoldIsNotInForce("hold-1"),
+    ),
     "a lifting that lies ahead can be brought forward": Row(
         given=(placed(), (COURT, "lift-hold", lifting(effective_at="2025-06-01T00:00:00Z"))),
         by=COURT,

@@ -8,7 +8,8 @@ from threading import Event
 from time import monotonic
 from typing import Any
 
-from domain.register import Key, Register
+from domain.known import Key
+from domain.register import Register
 from ledger.store import open_log
 from ledger.store.log import EventLog
 from ledger.writer.submission import Group
