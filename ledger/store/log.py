@@ -7,14 +7,15 @@ exceptions beside it are all that the rest of the house needs to know of the sto
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from typing import Final, Literal, NamedTuple
+from typing import Literal, NamedTuple
+
+import msgspec
 
 Step = Literal["before", "after-events", "after-leaves", "before-commit", "after-commit"]
 Reason = Literal["locked", "full", "gone"]
 Engine = Literal["sqlite", "postgresql"]
-
-LEAF_HASH_BYTES: Final = 32
 
 
 class Row(NamedTuple):
@@ -29,8 +30,7 @@ class Row(NamedTuple):
     leaf_hash: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Remembered:
+class Remembered(msgspec.Struct, gc=False, frozen=True):
     """An idempotency record: the command that `authority` sent under `key`, and the events that answered it.
 
     `count` may be 0 for a command that changed nothing; `first_position` is then the position that was next.
@@ -157,9 +157,31 @@ class EventLog(ABC):
         `PositionMissing` when the rows would leave a hole; `DatabaseUnreachable` as it says itself.
         """
 
+    def turn(self) -> AbstractContextManager[None]:
+        """A turn at appending, for processes that would otherwise beat each other: waited for on entering the block.
+
+        Of all that take turns one has it, until its `append` has ended either way or the block has, and reads the head
+        that it appends to. A turn makes appends faster and never right: `append` raises what it raises, as others may
+        append without one. The turn is this thread's alone and is not nested; it is lost by whoever stands still in
+        it for several seconds, whose `append` then raises `DatabaseUnreachable`. Where it does not come soon the block
+        is run without it. An engine with one writer has nothing to wait for.
+        """
+        return nullcontext()
+
+    def confirm(self, position: int) -> None:  # noqa: B027  # an engine without standbys has nothing to do
+        """Return once everything up to `position`, which was read, is as durable as what an append has returned from.
+
+        For whoever tells of an append without having made it. A database may show a commit that its standby has not
+        got: one that an operator made it stop waiting for, or that was under way when it crashed.
+        """
+
     @abstractmethod
     def read(self, after: int, limit: int) -> list[Row]:
         """The rows at `after` + 1 and up, at most `limit`. A hole among them raises `PositionMissing`."""
+
+    @abstractmethod
+    def read_at(self, positions: Sequence[int]) -> list[Row]:
+        """The rows at exactly these positions, given in order. One that is not there raises `PositionMissing`."""
 
     @abstractmethod
     def scan(self, after: int, limit: int) -> list[Row]:

@@ -8,11 +8,11 @@ from ledger.store.log import Engine, EventLog
 
 
 class AddressIsUnknown(ValueError):
-    """The database URL names no engine that the log knows."""
+    """The database URL names no engine that the log knows, or leaves open which of several servers is meant."""
 
-    def __init__(self) -> None:
+    def __init__(self, what: str = "begins with neither sqlite:/// nor postgresql://") -> None:
         # The URL itself may hold a password and is not repeated.
-        super().__init__("the database URL begins with neither sqlite:/// nor postgresql://")
+        super().__init__(f"the database URL {what}")
 
 
 def engine_of(url: str) -> Engine:
@@ -31,6 +31,9 @@ def open_log(url: str, *, create: bool = False, exclusive: bool = True) -> Event
     that holds none raises `LogIsMissing`. `exclusive` matters on SQLite: the log that is opened so is
     the one writer (`AlreadyServed` for the next), the others read beside it. A log in memory is new
     each time and shared by the threads that hold it.
+
+    Of a primary and its standbys all hosts are named, and the URL says that the one which takes writes is meant
+    (`target_session_attrs=read-write`).
 
     Raises `DatabaseUnreachable`, `SchemaIsUnknown` and `AddressIsUnknown`, too.
     """

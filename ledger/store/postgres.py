@@ -10,7 +10,7 @@ pool, too, would back off for as long as the outage lasted; ours connects when i
 """
 
 from collections.abc import Collection, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from threading import Event, Lock, Thread
 from typing import Any, Final
 
@@ -22,8 +22,10 @@ from psycopg import Cursor
 from psycopg.rows import DictRow, tuple_row
 
 from ledger.store.application import CREATE_TABLE, DATABASE_URL, LedgerApplication, library_environment
-from ledger.store.log import LogCheck, LogIsMissing, SchemaIsUnknown
-from ledger.store.postgres_connections import Connections, LogConnection, reason_of
+from ledger.store.log import DatabaseUnreachable, LogCheck, LogIsMissing, Remembered, Row, SchemaIsUnknown
+from ledger.store.postgres_anchor import Anchor
+from ledger.store.postgres_connections import DURABLE, Connections, LogConnection, reason_of, require_one_server
+from ledger.store.postgres_turns import Turns
 from ledger.store.recorded import Batch, HeadSignal, Parameter, Queries, RecordedLog, risen
 from ledger.store.schema import EVENTS, POSTGRES_FENCES, SCHEMA_TABLE, SCHEMA_VERSION, TABLES, postgres_statements
 
@@ -40,6 +42,8 @@ _QUERIES: Final = Queries(
     head=f"SELECT max(notification_id) FROM {EVENTS}",
     page=f"SELECT {_ROW_COLUMNS} FROM {EVENTS} e LEFT JOIN leaves l ON l.position = e.notification_id "
     "WHERE e.notification_id > %s ORDER BY e.notification_id LIMIT %s",
+    at=f"SELECT {_ROW_COLUMNS} FROM {EVENTS} e LEFT JOIN leaves l ON l.position = e.notification_id "
+    "WHERE e.notification_id = ANY(%s::bigint[]) ORDER BY e.notification_id",
     stream=f"SELECT {_ROW_COLUMNS} FROM {EVENTS} e LEFT JOIN leaves l ON l.position = e.notification_id "
     "WHERE e.originator_id = %s ORDER BY e.originator_version",
     leaf_hashes="SELECT position, leaf_hash FROM leaves WHERE position > %s ORDER BY position LIMIT %s",
@@ -57,6 +61,24 @@ _QUERIES: Final = Queries(
         FROM {EVENTS}""",
 )
 
+# The head is that from before the statement: of two that race, the later waits at the index and is refused there.
+_INSERT_EVENTS: Final = f"""
+    WITH head AS (SELECT max(notification_id) FROM {EVENTS}),
+    inserted AS (
+        INSERT INTO {EVENTS} (notification_id, originator_id, originator_version, topic, state)
+        SELECT * FROM unnest(%s::bigint[], %s::text[], %s::bigint[], %s::text[], %b::bytea[]))
+    SELECT max FROM head"""
+
+# One notification for the batch, which PostgreSQL sends when the transaction has committed.
+_INSERT_BESIDE: Final = """
+    WITH hashed AS (
+        INSERT INTO leaves (position, event_id, leaf_hash)
+        SELECT * FROM unnest(%s::bigint[], %s::text[], %b::bytea[])),
+    remembered AS (
+        INSERT INTO idempotency (authority, key, command_hash, first_position, count)
+        SELECT * FROM unnest(%s::text[], %s::text[], %b::bytea[], %s::bigint[], %s::integer[]))
+    SELECT pg_notify(%s, '')"""
+
 
 class LogDatastore(PostgresDatastore):
     """The library's datastore over our connections: any libpq URL, errors with a reason, no retry above them.
@@ -67,7 +89,9 @@ class LogDatastore(PostgresDatastore):
     def __init__(self, url: str) -> None:
         # The pool that the library makes of these stays unopened.
         super().__init__("", "", "", "", "", originator_id_type="text")
-        self.connections = Connections(url)
+        self.anchor = Anchor()
+        self.connections = Connections(url, self.anchor.require_in)
+        self.turns = Turns(self.connections)
         with self.get_connection() as connection:
             found = connection.execute("SELECT current_schema() AS name").fetchone()
         # The library's own statements name the schema; those of the log leave it to the search path.
@@ -75,11 +99,35 @@ class LogDatastore(PostgresDatastore):
 
     @contextmanager
     def get_connection(self) -> Iterator[psycopg.Connection[DictRow]]:
+        with self._lent(self.turns.connection) as connection:
+            yield connection
+
+    @contextmanager
+    def _lent(self, turn: LogConnection | None) -> Iterator[LogConnection]:
+        """The connection of a turn, one that is lent where there is none; what the driver raises, by our names."""
         try:
-            with self.connections.lend() as connection:
-                yield connection
+            with nullcontext(turn) if turn is not None else self.connections.lend() as connection:
+                try:
+                    yield connection
+                except psycopg.errors.ReadOnlySqlTransaction:
+                    self.connections.forsake(connection)
+                    raise
         except psycopg.Error as error:
             raise risen(error, reason_of(error)) from error
+
+    @contextmanager
+    def committing(self) -> Iterator[Cursor[DictRow]]:
+        """A transaction that is committed at the end of the block, and with it this thread's turn, if it has one."""
+        turn = self.turns.finish()
+        with self._lent(turn) as connection:
+            try:
+                if turn is None:
+                    connection.execute("BEGIN")
+                yield connection.cursor()
+                connection.commit_durably()
+            except BaseException:
+                connection.break_off()
+                raise
 
     def register_type_adapters(self) -> None:
         """Nothing to register: the log's arrays are of plain types."""
@@ -93,6 +141,10 @@ class LogDatastore(PostgresDatastore):
 class LogRecorder(PostgresApplicationRecorder):
     """The library's recorder with explicit positions, and leaf hashes and idempotency records beside the events."""
 
+    def __init__(self, datastore: LogDatastore) -> None:
+        super().__init__(datastore, events_table_name=EVENTS)
+        self._log_datastore = datastore
+
     def create_table(self) -> None:
         with self.datastore.transaction(commit=True) as cursor:
             for statement in postgres_statements():
@@ -100,21 +152,16 @@ class LogRecorder(PostgresApplicationRecorder):
 
     def insert_events(self, stored_events: Sequence[StoredEvent], **kwargs: Any) -> Sequence[int]:
         batch: Batch = kwargs["batch"]
-        with self.datastore.transaction(commit=True) as cursor:
+        with self._log_datastore.committing() as cursor:
             self._insert_stored_events(cursor, stored_events, **kwargs)
-            _insert_beside(cursor, batch)
-            # One for the batch. PostgreSQL sends it when the transaction has committed.
-            self._notify_channel(cursor)
+            self._insert_beside(cursor, batch)
             batch.reach("before-commit")
         return [row.position for row in batch.rows]
 
     def _insert_stored_events(self, curs: Cursor[DictRow], stored_events: Sequence[StoredEvent], **kwargs: Any) -> None:
         batch: Batch = kwargs["batch"]
-        found = curs.execute(_QUERIES.head).fetchone()
-        batch.require_follows((found and found["max"]) or 0)
-        curs.execute(
-            f"INSERT INTO {EVENTS} (notification_id, originator_id, originator_version, topic, state) "
-            "SELECT * FROM unnest(%s::bigint[], %s::text[], %s::bigint[], %s::text[], %b::bytea[])",
+        found = curs.execute(
+            _INSERT_EVENTS,
             [
                 [row.position for row in batch.rows],
                 [stored.originator_id for stored in stored_events],
@@ -122,32 +169,26 @@ class LogRecorder(PostgresApplicationRecorder):
                 [stored.topic for stored in stored_events],
                 [stored.state for stored in stored_events],
             ],
-        )
+        ).fetchone()
+        batch.require_follows((found and found["max"]) or 0)
         batch.reach("after-events")
 
-
-def _insert_beside(cursor: Cursor[DictRow], batch: Batch) -> None:
-    cursor.execute(
-        "INSERT INTO leaves (position, event_id, leaf_hash) "
-        "SELECT * FROM unnest(%s::bigint[], %s::text[], %b::bytea[])",
-        [
-            [row.position for row in batch.rows],
-            [row.event_id for row in batch.rows],
-            [row.leaf_hash for row in batch.rows],
-        ],
-    )
-    batch.reach("after-leaves")
-    cursor.execute(
-        "INSERT INTO idempotency (authority, key, command_hash, first_position, count) "
-        "SELECT * FROM unnest(%s::text[], %s::text[], %b::bytea[], %s::bigint[], %s::integer[])",
-        [
-            [record.authority for record in batch.remembered],
-            [record.key for record in batch.remembered],
-            [record.command_hash for record in batch.remembered],
-            [record.first_position for record in batch.remembered],
-            [record.count for record in batch.remembered],
-        ],
-    )
+    def _insert_beside(self, cursor: Cursor[DictRow], batch: Batch) -> None:
+        cursor.execute(
+            _INSERT_BESIDE,
+            [
+                [row.position for row in batch.rows],
+                [row.event_id for row in batch.rows],
+                [row.leaf_hash for row in batch.rows],
+                [record.authority for record in batch.remembered],
+                [record.key for record in batch.remembered],
+                [record.command_hash for record in batch.remembered],
+                [record.first_position for record in batch.remembered],
+                [record.count for record in batch.remembered],
+                self.channel_name,
+            ],
+        )
+        batch.reach("after-leaves")
 
 
 class PostgresLogFactory(PostgresFactory):
@@ -159,7 +200,7 @@ class PostgresLogFactory(PostgresFactory):
         self.datastore: LogDatastore = LogDatastore(self.env[DATABASE_URL])
 
     def application_recorder(self) -> LogRecorder:
-        recorder = LogRecorder(self.datastore, events_table_name=EVENTS)
+        recorder = LogRecorder(self.datastore)
         if self.env_create_table():
             recorder.create_table()
         return recorder
@@ -181,13 +222,16 @@ class HeadListener:
             try:
                 with self._connections.connect() as connection:
                     self._follow(connection)
-            except psycopg.Error:
+            except (psycopg.Error, DatabaseUnreachable):
                 # The next round asks for the head first: what was appended meanwhile is not missed.
                 self._closing.wait(POLL_SECONDS)
 
     def _follow(self, connection: LogConnection) -> None:
-        connection.execute(f'LISTEN "{self._channel}"')
-        while not self._closing.is_set():
+        # A standby that is read from has no notifications and is only asked.
+        if connection.takes_writes:
+            connection.execute(f'LISTEN "{self._channel}"')
+        # From a server that takes no writes any more there is nothing to hear.
+        while connection.is_fit and not self._closing.is_set():
             found = connection.execute(_QUERIES.head).fetchone()
             self._signal.announce((found and found["max"]) or 0)
             for _ in connection.notifies(timeout=POLL_SECONDS, stop_after=1):
@@ -210,10 +254,13 @@ class PostgresLog(RecordedLog):
         self._datastore: LogDatastore = application.factory.datastore
         self._listener: HeadListener | None = None
         self._listener_lock = Lock()
+        # Up to here the log is known to be on the standby, too.
+        self._durable = 0
 
     @classmethod
     def open(cls, url: str, *, create: bool) -> "PostgresLog":
         """See `open_log`."""
+        require_one_server(url)
         application = LedgerApplication({**library_environment(url), CREATE_TABLE: "yes" if create else "no"})
         try:
             log = cls(application)
@@ -241,6 +288,29 @@ class PostgresLog(RecordedLog):
     def _pairs(self, pairs: Collection[tuple[str, str]]) -> list[Parameter]:
         return [[authority for authority, _ in pairs], [key for _, key in pairs]]
 
+    def append(self, rows: Sequence[Row], remembered: Sequence[Remembered]) -> None:
+        super().append(rows, remembered)
+        if rows:
+            self._durable = rows[-1].position
+            self._datastore.anchor.drop(rows[-1])
+
+    def read(self, after: int, limit: int) -> list[Row]:
+        rows = super().read(after, limit)
+        if rows:
+            self._datastore.anchor.drop(rows[-1])
+        return rows
+
+    def turn(self) -> AbstractContextManager[None]:
+        return self._datastore.turns.take()
+
+    def confirm(self, position: int) -> None:
+        if position <= self._durable:
+            return
+        # What is committed later is on the standby no earlier. A message in the write-ahead log that nobody reads.
+        with self._datastore.committing() as cursor:
+            cursor.execute("SELECT pg_logical_emit_message(true, 'custody', '')")
+        self._durable = max(self._durable, position)
+
     def wait_for(self, after: int, timeout: float) -> bool:
         with self._listener_lock:
             if self._listener is None and not self._signal.is_closed:
@@ -259,14 +329,7 @@ class PostgresLog(RecordedLog):
 
     def _inspect(self, cursor: Cursor[tuple[Any, ...]]) -> LogCheck:
         problems: list[str] = []
-        warnings: list[str] = []
-        [[server]] = cursor.execute("SELECT current_setting('server_version_num')::int").fetchall()
-        if server < OLDEST_SERVER:
-            warnings.append(f"the server is older than PostgreSQL {OLDEST_SERVER // 10_000}")
-        for setting in ("fsync", "full_page_writes"):
-            [[value]] = cursor.execute("SELECT current_setting(%s)", [setting]).fetchall()
-            if value != "on":
-                warnings.append(f"{setting} is {value}")
+        warnings = list(self._doubts(cursor))
         tables = [list(TABLES)]
         fences = cursor.execute(
             "SELECT tgname FROM pg_trigger WHERE tgrelid = ANY(%s::regclass[]) AND tgenabled <> 'D'", tables
@@ -283,6 +346,22 @@ class PostgresLog(RecordedLog):
         [[version]] = cursor.execute(f"SELECT version FROM {SCHEMA_TABLE}").fetchall()
         [counts] = cursor.execute(_QUERIES.counts).fetchall()
         return self._check_of(counts, schema_version=version, bytes_on_disk=size, problems=problems, warnings=warnings)
+
+    def _doubts(self, cursor: Cursor[tuple[Any, ...]]) -> Iterator[str]:
+        """The server's settings under which an acknowledged event might not survive."""
+        names = ["server_version_num", "fsync", "full_page_writes", "synchronous_commit", "synchronous_standby_names"]
+        # What each would be without our own session's settings.
+        asked = "SELECT name, reset_val FROM pg_settings WHERE name = ANY(%s)"
+        settings: dict[str, str] = dict(cursor.execute(asked, [names]).fetchall())
+        if int(settings["server_version_num"]) < OLDEST_SERVER:
+            yield f"the server is older than PostgreSQL {OLDEST_SERVER // 10_000}"
+        for name in ("fsync", "full_page_writes"):
+            if settings[name] != "on":
+                yield f"{name} is {settings[name]}"
+        if settings["synchronous_commit"] not in DURABLE:
+            yield f"synchronous_commit is {settings['synchronous_commit']}, which this service overrules"
+        if self._datastore.connections.has_several_hosts and not settings["synchronous_standby_names"]:
+            yield "synchronous_standby_names is empty: there are several hosts, and no commit waits for a standby"
 
     def close(self) -> None:
         super().close()

@@ -7,7 +7,7 @@ Everything that a caller can observe is decided here, once.
 from abc import abstractmethod
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise, starmap
+from itertools import pairwise, starmap, zip_longest
 from threading import Condition
 from typing import Any, Final
 
@@ -82,6 +82,7 @@ class Queries:
 
     head: str
     page: str
+    at: str
     stream: str
     leaf_hashes: str
     positions: str
@@ -187,6 +188,13 @@ class RecordedLog(EventLog):
         for position, row in enumerate(rows, after + 1):
             # An event without its leaf hash is as good as none: the two were recorded together.
             if row.position != position or row.leaf_hash is None:
+                raise PositionMissing(position)
+        return rows
+
+    def read_at(self, positions: Sequence[int]) -> list[Row]:
+        rows = list(map(Row._make, self._select(self.queries.at, self._names([str(asked) for asked in positions]))))
+        for position, row in zip_longest(positions, rows):
+            if row is None or row.position != position or row.leaf_hash is None:
                 raise PositionMissing(position)
         return rows
 

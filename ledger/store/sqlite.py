@@ -12,6 +12,7 @@ import os
 import sqlite3
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
 from time import monotonic
 from typing import IO, Any, Final
@@ -49,9 +50,14 @@ from ledger.store.recorded import Batch, Parameter, Queries, RecordedLog, risen
 from ledger.store.schema import EVENTS, SCHEMA_TABLE, SCHEMA_VERSION, SQLITE_FENCES, sqlite_statements
 
 LOCK_SECONDS: Final = 2
+ROWS_A_STATEMENT_MAX: Final = 128
+CACHE_KIB: Final = 65_536
+"""The indexes of a long log are asked at random; what of them is in memory is not read for each command."""
+CHECKPOINT_PAGES: Final = 8_192
+"""A page that many batches change is written back once for all of them: 32 MiB of changes gather before."""
 MEMORY: Final = ":memory:"
 # How often a waiting reader looks for what another process has appended.
-POLL_SECONDS: Final = 0.1
+POLL_SECONDS: Final = 0.02
 
 _ROW_COLUMNS: Final = "e.rowid, l.event_id, e.topic, e.originator_id, e.originator_version, e.state, l.leaf_hash"
 _RECORD_COLUMNS: Final = "i.authority, i.key, i.command_hash, i.first_position, i.count"
@@ -60,6 +66,8 @@ _QUERIES: Final = Queries(
     head="SELECT max(rowid) FROM stored_events",
     page=f"SELECT {_ROW_COLUMNS} FROM stored_events e LEFT JOIN leaves l ON l.position = e.rowid "
     "WHERE e.rowid > ? ORDER BY e.rowid LIMIT ?",
+    at=f"SELECT {_ROW_COLUMNS} FROM json_each(?) asked CROSS JOIN stored_events e "
+    "ON e.rowid = CAST(asked.value AS INTEGER) LEFT JOIN leaves l ON l.position = e.rowid ORDER BY e.rowid",
     stream=f"SELECT {_ROW_COLUMNS} FROM stored_events e LEFT JOIN leaves l ON l.position = e.rowid "
     "WHERE e.originator_id = ? ORDER BY e.originator_version",
     leaf_hashes="SELECT position, leaf_hash FROM leaves WHERE position > ? ORDER BY position LIMIT ?",
@@ -156,6 +164,8 @@ class LogPool(SQLiteConnectionPool):
             [mode] = connection.execute("PRAGMA journal_mode=WAL").fetchone()
             assert mode == ("memory" if self.is_memory else "wal"), f"journal mode is {mode}"
             connection.execute("PRAGMA synchronous=FULL")
+            connection.execute(f"PRAGMA cache_size=-{CACHE_KIB}")
+            connection.execute(f"PRAGMA wal_autocheckpoint={CHECKPOINT_PAGES}")
         except BaseException:
             connection.close()
             raise
@@ -239,25 +249,46 @@ class LogRecorder(SQLiteApplicationRecorder):
         batch: Batch = kwargs["batch"]
         [head] = c.sqlite_cursor.execute(_QUERIES.head).fetchone()
         batch.require_follows(head or 0)
-        c.executemany(
-            f"INSERT INTO {EVENTS} (rowid, originator_id, originator_version, topic, state) VALUES (?, ?, ?, ?, ?)",
+        _insert(
+            c,
+            f"{EVENTS} (rowid, originator_id, originator_version, topic, state)",
             [
                 (row.position, stored.originator_id, stored.originator_version, stored.topic, stored.state)
                 for row, stored in zip(batch.rows, stored_events, strict=True)
             ],
         )
         batch.reach("after-events")
-        c.executemany(
-            "INSERT INTO leaves (position, event_id, leaf_hash) VALUES (?, ?, ?)",
+        _insert(
+            c,
+            "leaves (position, event_id, leaf_hash)",
             [(row.position, row.event_id, row.leaf_hash) for row in batch.rows],
         )
         batch.reach("after-leaves")
-        c.executemany(
-            "INSERT INTO idempotency VALUES (?, ?, ?, ?, ?)",
-            [(r.authority, r.key, r.command_hash, r.first_position, r.count) for r in batch.remembered],
+        _insert(
+            c,
+            "idempotency (authority, key, command_hash, first_position, count)",
+            [
+                (kept.authority, kept.key, kept.command_hash, kept.first_position, kept.count)
+                for kept in batch.remembered
+            ],
         )
         batch.reach("before-commit")
         return [row.position for row in batch.rows]
+
+
+def _insert(cursor: SQLiteCursor, into: str, rows: Sequence[tuple[Any, ...]]) -> None:
+    """Insert the rows by few statements: each one lets another thread have the interpreter, and must get it back.
+
+    Their lengths are powers of two, so that all of them stay prepared.
+    """
+    done = 0
+    while rest := len(rows) - done:
+        count = min(ROWS_A_STATEMENT_MAX, 1 << rest.bit_length() - 1)
+        some = rows[done : done + count]
+        places = f"({', '.join('?' * len(some[0]))})"
+        statement = f"INSERT INTO {into} VALUES {', '.join([places] * count)}"
+        cursor.execute(statement, tuple(chain.from_iterable(some)))
+        done += count
 
 
 class SQLiteLogFactory(SQLiteFactory):

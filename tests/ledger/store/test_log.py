@@ -294,3 +294,12 @@ def test_a_log_in_memory_is_shared_by_threads() -> None:
         log.append(rows(1, 100), [])
         assert all(found == rows(1, 100) for found in threads.map(lambda _: log.read(0, 200), range(50)))
         assert log.check().is_sound
+
+
+def test_rows_are_read_at_their_positions(log: EventLog) -> None:
+    log.append(rows(1, 6), [])
+    assert log.read_at([]) == []
+    assert log.read_at([2, 3, 6]) == [rows(1, 6)[at] for at in (1, 2, 5)]
+    with pytest.raises(PositionMissing) as missing:
+        log.read_at([2, 7])
+    assert missing.value.position == 7

@@ -5,6 +5,7 @@ The time-outs are a few seconds each and are waited out here; nothing is measure
 
 import os
 import resource
+import socket
 import sqlite3
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
@@ -16,8 +17,18 @@ import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict
 
-from ledger.store import AlreadyServed, DatabaseUnreachable, EventLog, LogIsReadOnly, engine_of, open_log
+from ledger.store import (
+    AlreadyServed,
+    DatabaseUnreachable,
+    EventLog,
+    LogIsReadOnly,
+    engine_of,
+    open_log,
+    postgres,
+    postgres_connections,
+)
 from ledger.store.log import Reason, Step
+from ledger.store.postgres_connections import Connections
 from ledger.store.sqlite import SQLiteLog
 from tests.engines import Server, wheel_server
 from tests.ledger.store.backends import cut_all, path_of, standing_still, stops_backends, wait_for_end
@@ -138,6 +149,30 @@ def test_waiting_survives_a_lost_connection(postgresql_url: str) -> None:
         assert waiting.result(PATIENCE)
 
 
+def test_an_append_of_which_no_notification_came_is_heard_of(postgresql_url: str) -> None:
+    with opened(postgresql_url) as log, psycopg.connect(postgresql_url, autocommit=True) as server:
+        log.append(rows(1, 1), [])
+        assert log.wait_for(0, PATIENCE)
+        server.execute("INSERT INTO stored_events SELECT 2, 'person:p2', 1, topic, state FROM stored_events")
+        assert log.wait_for(1, PATIENCE)
+
+
+def test_a_notification_is_heard_at_once(postgresql_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not only when the head is asked for, which takes longer than the test waits."""
+    monkeypatch.setattr(postgres, "POLL_SECONDS", PATIENCE)
+    with opened(postgresql_url) as log, opened(postgresql_url, create=False) as other:
+        other.append(rows(1, 1), [])
+        assert log.wait_for(0, PATIENCE / 2)
+        for position in range(2, 5):
+            other.append(rows(position, position), [])
+            assert log.wait_for(position - 1, PATIENCE / 2)
+        with ThreadPoolExecutor() as threads:
+            closing = threads.submit(log.close)
+            # It listens until its connection is cut.
+            while not closing.done():
+                cut_all(postgresql_url)
+
+
 @pytest.fixture
 def own_server() -> Iterator[Server]:
     with wheel_server() as server:
@@ -166,6 +201,41 @@ def test_a_server_that_stops_and_comes_back(own_server: Server) -> None:
         serves_again(log, 3)
         serves_again(log, 4)
         assert waiting.result(PATIENCE)
+
+
+def test_a_host_that_says_nothing_keeps_only_the_first_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It takes connections and never speaks: who asks right after somebody waited in vain is told so at once."""
+    monkeypatch.setattr(postgres_connections, "REST_SECONDS", PATIENCE)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        port = silent.getsockname()[1]
+        asked = Connections(f"postgresql://127.0.0.1:{port}/custody", lambda _: None)
+        silent.settimeout(PATIENCE)
+        for _ in range(3):
+            with pytest.raises((psycopg.OperationalError, DatabaseUnreachable), match="timeout"), asked.lend():
+                pass
+        silent.accept()[0].close()
+        silent.settimeout(0)
+        with pytest.raises(BlockingIOError):
+            silent.accept()
+
+
+@contextmanager
+def many_descriptors() -> Iterator[None]:
+    """More files are open than `select` has numbers for, as in a server with a thousand clients."""
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(2_048, limits[1]), limits[1]))
+    taken = [os.open(os.devnull, os.O_RDONLY) for _ in range(1_024)]
+    try:
+        yield
+    finally:
+        for descriptor in taken:
+            os.close(descriptor)
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+
+
+def test_a_connection_opened_beside_a_thousand_others(postgresql_url: str) -> None:
+    with many_descriptors(), opened(postgresql_url) as log:
+        serves_again(log, 1)
 
 
 def test_a_server_that_takes_no_writes_any_more(postgresql_url: str) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from multiprocessing import get_context
+from typing import Any
 
 import psycopg
 import pytest
@@ -135,7 +136,7 @@ def test_the_later_of_two_waits_for_the_earlier(postgresql_url: str, fails: bool
         assert first.read(0, 10) == second.read(0, 10) == [row(1, by="second" if fails else "first")]
 
 
-def wait_until_blocked(url: str, append: Future[None], waiting: int = 1) -> None:
+def wait_until_blocked(url: str, append: Future[Any], waiting: int = 1) -> None:
     """Return when so many backends wait for another's transaction; an append that does not wait is a failure."""
     with psycopg.connect(url, autocommit=True) as server:
         blocked = 0
