@@ -15,9 +15,10 @@ from domain.events.event import Event
 from ledger.settings import Settings, check_start
 from ledger.sources import Sources
 from ledger.store import EventLog, engine_of, open_log
-from ledger.store.leaf import read_event
+from ledger.store.leaf import read_event, text64
+from ledger.store.snapshots import open_snapshots
 from ledger.writer.writer import Writer
-from projections import Views, open_views
+from projections import Stored, Views, open_views
 
 LOOK_AGAIN_SECONDS: Final = 0.02
 
@@ -41,6 +42,11 @@ class LogEvents:
     def read_events(self, after: int, limit: int) -> Sequence[Event]:
         """The events at `after` + 1 and up, at most `limit`."""
         return [read_event(row) for row in self.log.read(after, limit)]
+
+    def stored(self, position: int) -> Stored | None:
+        """What is stored beside the event at a position."""
+        rows = self.log.read(position - 1, 1)
+        return Stored(rows[0].stream, text64(rows[0].leaf_hash)) if rows else None
 
     def head(self) -> int:
         """The last position."""
@@ -101,7 +107,7 @@ def open_service(
     try:
         if not log.head():
             raise LedgerIsEmpty
-        writer = Writer(log, sources)
+        writer = Writer(log, sources, open_snapshots(log, url))
         views = open_views(url, LogEvents(log), clock=sources.now)
     except BaseException:
         log.close()

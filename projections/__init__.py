@@ -10,13 +10,14 @@ from datetime import datetime
 
 from projections.engine import views as _views
 from projections.engine.asking import Answer, Item, Page, ViewIsBehind, ViewIsUnknown, When
-from projections.engine.comparing import Comparison, Difference
 from projections.engine.database import RebuildIsRunning, ViewsUnreachable
+from projections.engine.driving.comparing import Comparison, Difference
+from projections.engine.driving.rebuilding import Progress, RebuildFailed, Rebuilt
+from projections.engine.driving.status import ViewStatus
 from projections.engine.instants import utc_now
-from projections.engine.rebuilding import Progress, RebuildFailed, Rebuilt
-from projections.engine.running import EventSource
+from projections.engine.source import EventSource, Stored
 from projections.engine.view import View
-from projections.engine.views import Views, ViewStatus
+from projections.engine.views import EventIsNotParked, Views
 from projections.table import VIEWS
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "Answer",
     "Comparison",
     "Difference",
+    "EventIsNotParked",
     "EventSource",
     "Item",
     "Page",
@@ -31,6 +33,7 @@ __all__ = [
     "RebuildFailed",
     "RebuildIsRunning",
     "Rebuilt",
+    "Stored",
     "View",
     "ViewIsBehind",
     "ViewIsUnknown",

@@ -7,19 +7,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from functools import lru_cache
 from typing import Final
 
 import msgspec
 
 from domain.events.agreement import AgreementDrafted
-from domain.events.event import Event, stream_id
+from domain.events.event import Body, Event, stream_id
 from domain.events.invoice import CustodyDaysBilled, InvoiceIssued
 from domain.events.person import FactCorrected, HandoverAccepted, HandoverOffered, HandoverRefused
 from domain.events.transfer import TransferRequested
 from domain.names import PersonId
 from projections.engine.asking import Answer, Item, Page, Reader, When
 from projections.engine.instants import kept, shown
-from projections.engine.person_facts import Subject, person_of
+from projections.engine.person_facts import Subject
 from projections.engine.tables import Row, Rows, Table, Value
 from projections.engine.view import Batch, View
 from projections.engine.views import Views
@@ -53,17 +54,23 @@ ENTRIES: Final = Table(
     refs=("position", "corrected_by"),
 )
 
+_HANDOVERS: Final = frozenset[type[Body]]({HandoverOffered, HandoverAccepted, HandoverRefused})
+_LOOKS_BACK: Final = frozenset[type[Body]]({HandoverAccepted, HandoverRefused, FactCorrected})
+"""The events whose entries say something of events before them."""
+
 _FLAGS: Final = msgspec.json.Decoder(list[str])
 
 
 def apply(batch: Batch, rows: Rows) -> None:
     """Write a row an event, and what a correction among them changes in earlier rows."""
-    subjects, transfers = batch.touched(), batch.transfers()
-    entries = []
-    for event in batch.events:
-        person = person_of(event, transfers)
-        subject = subjects.get(person) if person is not None else None
-        entries.append(_row(event, person, subject.events if subject is not None else ()))
+    subjects = batch.touched
+    entries: list[Row] = []
+    for event, person in zip(batch.events, batch.persons, strict=True):
+        before: Sequence[Event] = ()
+        if person is not None and type(event.body) in _LOOKS_BACK:
+            # A sentence is told as it was when the event was recorded, whatever came after it in the same batch.
+            before = [other for other in subjects[person].events if other.position <= event.position]
+        entries.append(_row(event, person, before))
     rows.insert(ENTRIES, entries)
     rows.execute_many(
         "UPDATE {audit_trail_entries} SET corrected_by = ? WHERE position = ?",
@@ -71,17 +78,20 @@ def apply(batch: Batch, rows: Rows) -> None:
     )
 
 
+@lru_cache(maxsize=1024)
+def _flags(flags: tuple[str, ...]) -> str:
+    return text(flags)
+
+
 def _corrections(subject: Subject) -> list[Row]:
     # A correction counts from its replacement on, which may come in a later batch than the correction.
-    if not any(isinstance(event.body, FactCorrected) for event in subject.events):
+    if not any(type(event.body) is FactCorrected for event in subject.events):
         return []
     by = subject.counting.corrected_by
     return [(by[event.event_id].position if event.event_id in by else None, event.position) for event in subject.events]
 
 
-def _row(event: Event, person: PersonId | None, about: Sequence[Event]) -> Row:
-    # A sentence is told as it was when the event was recorded, whatever came after it in the same batch.
-    before = [other for other in about if other.position <= event.position]
+def _row(event: Event, person: PersonId | None, before: Sequence[Event]) -> Row:
     billed = event.body.person if isinstance(event.body, CustodyDaysBilled) else None
     return (
         event.position,
@@ -95,7 +105,7 @@ def _row(event: Event, person: PersonId | None, about: Sequence[Event]) -> Row:
         event.actor.officer,
         event.actor.credential,
         sentence(event, before),
-        text(event.flags),
+        _flags(event.flags),
         None,
         person if person is not None else billed,
         _transfer(event, before),
@@ -108,6 +118,8 @@ def _transfer(event: Event, about: Sequence[Event]) -> str | None:
     """The transfer that an event is about: its stream's, or the one that its handover carries out."""
     if event.stream.startswith("transfer:"):
         return stream_id(event.stream)
+    if type(event.body) not in _HANDOVERS:
+        return None
     match event.body:
         case HandoverOffered(transfer=transfer):
             return transfer
@@ -119,6 +131,8 @@ def _transfer(event: Event, about: Sequence[Event]) -> str | None:
 
 
 def _agreement(event: Event) -> str | None:
+    if event.stream.startswith("person:"):
+        return None
     match event.body:
         case TransferRequested(agreement=agreement) | InvoiceIssued(agreement=agreement):
             return agreement

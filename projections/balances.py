@@ -92,7 +92,7 @@ def apply(batch: Batch, rows: Rows) -> None:
 
 
 def _invoice(event: Event, body: InvoiceIssued, batch: Batch) -> Row:
-    sides = parties_of_period(batch.register(), body.agreement, body.period, event.position)
+    sides = parties_of_period(batch.register, body.agreement, body.period, event.position)
     payee = event.actor.authority
     return (
         body.number, body.agreement, payee, sides.payer, body.total.currency, body.due_date.isoformat(), event.position,
@@ -119,7 +119,7 @@ def _posted(event: Event, known: dict[str, _Invoice], batch: Batch) -> Iterable[
         agreement, payee, payer = known[number]
     else:
         agreement = stream_id(event.stream)
-        payee, payer, _ = parties_on_account(batch.register(), agreement, event.position)
+        payee, payer, _ = parties_on_account(batch.register, agreement, event.position)
     entries = postings(event, payee=payee, payer=payer)
     for n, entry in enumerate(entries, start=1):
         yield _posting(event, n, entry, agreement, number)

@@ -10,7 +10,6 @@ from typing import Final
 
 import msgspec
 
-from domain.custody.places import Places
 from domain.custody.state import CustodyState, Step
 from domain.names import PersonId
 from projections import standing
@@ -35,23 +34,23 @@ HEADS: Final = Table(
 
 def apply(batch: Batch, rows: Rows) -> None:
     """Write the heads of everybody a fact is about."""
-    subjects = batch.touched()
+    subjects = batch.touched
     heads: list[Row] = [
-        (one.person, kept(one.settled_at), one.ref, *_columns(one.head, one.places))
+        (one.person, kept(one.settled_at), one.ref, *_columns(one.head), *one.made(standing.standing_columns))
         for one in subjects.values()
         if one.head is not None
     ]
-    rows.replace(HEADS, "person", subjects, heads)
+    rows.replace(HEADS, "person", batch.known_before, heads)
 
 
 VIEW: Final = View(name="current_custody", version=1, tables=(HEADS,), apply=apply)
 
 
-def _columns(state: CustodyState, places: Places) -> tuple[Value, ...]:
-    """A state as it is kept, from `file` on."""
+def _columns(state: CustodyState) -> tuple[Value, ...]:
+    """A state as it is kept, from `file` on, but for how the person stands."""
     steps: tuple[Step[str | None], ...] = (state.status, state.responsible, state.custodian, state.at)
     kept_steps = [part for step in steps for part in (step.value, kept(step.since), step.ref)]
-    return state.file, _offer(state), *kept_steps, *standing.standing(state, places).columns
+    return state.file, _offer(state), *kept_steps
 
 
 def _offer(state: CustodyState) -> str | None:
@@ -73,7 +72,7 @@ def _offer(state: CustodyState) -> str | None:
 
 def custody(views: Views, when: When, person: str) -> Answer[Item | None]:
     """Where a person's custody stands; `None` where there is no file at that instant and knowledge."""
-    return views.ask(VIEW.name, when, lambda reader: _custody(reader, PersonId(person)))
+    return views.ask(VIEW.name, when, lambda reader: _custody(reader, PersonId(person)), about=f"person:{person}")
 
 
 def _custody(reader: Reader, person: PersonId) -> Item | None:
@@ -86,7 +85,8 @@ def _custody(reader: Reader, person: PersonId) -> Item | None:
     for subject in reader.facts.subjects(reader, [person], reader.known_at, places).values():
         state = subject.at(reader.when.instant)
         if state is not None:
-            return _item(person, list(_columns(state, places)), reader.as_of)
+            head = [*_columns(state), *standing.standing(state, places).columns]
+            return _item(person, head, reader.as_of)
     return None
 
 

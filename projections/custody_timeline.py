@@ -6,7 +6,7 @@ earlier knowledge, is folded on read, as what was to come changes what a gap is 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
@@ -14,7 +14,7 @@ import msgspec
 
 from domain.custody.local_days import midnights
 from domain.custody.places import Places
-from domain.custody.timeline import Gap, Placement, Spell, Timeline
+from domain.custody.timeline import Gap, Spell, Timeline
 from domain.custody.timeline import timeline as draw
 from domain.events.event import Event
 from domain.names import PersonId
@@ -62,17 +62,17 @@ IN_CUSTODY: Final = frozenset({"held", "in-transit", "absent"})
 
 def apply(batch: Batch, rows: Rows) -> None:
     """Write the timelines of everybody a fact is about."""
-    subjects = batch.touched()
+    subjects = batch.touched
     spells: list[Row] = [
         (one.person, n, *columns)
         for one in subjects.values()
         for n, columns in enumerate(_columns(one.timeline, one.events, one.places), start=1)
     ]
-    rows.replace(SPELLS, "person", subjects, spells)
+    rows.replace(SPELLS, "person", batch.known_before, spells)
     persons: list[Row] = [
         (one.person, kept(one.settled_at), one.ref) for one in subjects.values() if one.counting.facts
     ]
-    rows.replace(PERSONS, "person", subjects, persons)
+    rows.replace(PERSONS, "person", batch.known_before, persons)
 
 
 VIEW: Final = View(name="custody_timeline", version=1, tables=(SPELLS, PERSONS), apply=apply)
@@ -80,9 +80,9 @@ VIEW: Final = View(name="custody_timeline", version=1, tables=(SPELLS, PERSONS),
 
 def _columns(drawn: Timeline, events: Sequence[Event], places: Places) -> Iterator[tuple[Value, ...]]:
     """The spells as they are kept, from `begins` on."""
-    flags = {event.position: event.flags for event in events}
-    for spell, gap in zip(drawn.spells, _gaps_of(drawn.spells, drawn.gaps), strict=True):
-        zone = _zone(spell, drawn.placements, places)
+    flags = {event.position: event.flags for event in events if event.flags}
+    zones = _zones(drawn, places)
+    for spell, gap, zone in zip(drawn.spells, _gaps_of(drawn.spells, drawn.gaps), zones, strict=True):
         counts = spell.status in IN_CUSTODY and spell.to is not None
         yield (
             kept(spell.from_),
@@ -97,8 +97,14 @@ def _columns(drawn: Timeline, events: Sequence[Event], places: Places) -> Iterat
             len(midnights(spell.from_, spell.to, zone)) if counts and spell.to is not None else None,
             spell.opened_by,
             spell.ended_by,
-            text(sorted({flag for position in spell.facts for flag in flags[position]})),
+            _flags(spell, flags),
         )
+
+
+def _flags(spell: Spell, flags: Mapping[int, Sequence[str]]) -> str:
+    if not flags:
+        return "[]"
+    return text(sorted({flag for position in spell.facts for flag in flags.get(position, ())}))
 
 
 def _gaps_of(spells: Iterable[Spell], gaps: Iterable[Gap]) -> Iterator[Gap | None]:
@@ -113,10 +119,15 @@ def _gaps_of(spells: Iterable[Spell], gaps: Iterable[Gap]) -> Iterator[Gap | Non
         yield current
 
 
-def _zone(spell: Spell, placements: Sequence[Placement], places: Places) -> str:
-    """The zone in which a spell's midnights are counted: of its place, or of the place last left."""
-    before = [placement for placement in placements if placement.from_ <= spell.from_]
-    return (places.zone_of(before[-1].facility) if before else None) or "UTC"
+def _zones(drawn: Timeline, places: Places) -> Iterator[str]:
+    """The zone in which each spell's midnights are counted: of its place, or of the place last left."""
+    placements, zone = iter(drawn.placements), "UTC"
+    coming = next(placements, None)
+    for spell in drawn.spells:
+        while coming is not None and coming.from_ <= spell.from_:
+            zone = places.zone_of(coming.facility) or "UTC"
+            coming = next(placements, None)
+        yield zone
 
 
 def timeline(
@@ -134,7 +145,7 @@ def timeline(
         items = _timeline(reader, PersonId(person))
         return None if items is None else [item for item in items if _is_wanted(item, status, from_, to)]
 
-    return views.ask(VIEW.name, when, question)
+    return views.ask(VIEW.name, when, question, about=f"person:{person}")
 
 
 def _timeline(reader: Reader, person: PersonId) -> list[Item] | None:

@@ -127,7 +127,7 @@ def _rows(event: Event, batch: Batch) -> Iterable[tuple[Table, Row]]:
 
 
 def _document(event: Event, body: InvoiceIssued, batch: Batch) -> Row:
-    sides = parties_of_period(batch.register(), body.agreement, body.period, event.position)
+    sides = parties_of_period(batch.register, body.agreement, body.period, event.position)
     return (
         body.number,
         body.kind,

@@ -69,17 +69,16 @@ _OFFICERS: Final = msgspec.json.Decoder(list[str])
 
 def apply(batch: Batch, rows: Rows) -> None:
     """Write where everybody a fact is about counts, and what was let in or reserved."""
-    subjects = batch.touched()
+    subjects = batch.touched
     presences: list[Row] = [
         (one.person, n, *columns) for one in subjects.values() for n, columns in enumerate(_intervals(one), start=1)
     ]
-    rows.replace(PRESENCES, "person", subjects, presences)
+    rows.replace(PRESENCES, "person", batch.known_before, presences)
     rows.put(OVERRIDES, [row for event in batch.events if (row := _override(event)) is not None])
-    transfers = batch.transfers()
     reserved = {
-        (event.body.reserved.facility, transfers[event.stream.partition(":")[2]]): event.position
-        for event in batch.events
-        if isinstance(event.body, TransferApproved)
+        (event.body.reserved.facility, person): event.position
+        for event, person in zip(batch.events, batch.persons, strict=True)
+        if person is not None and isinstance(event.body, TransferApproved)
     }
     rows.put(RESERVED, [(facility, person, position) for (facility, person), position in reserved.items()])
 

@@ -37,9 +37,10 @@ _FLAGS: Final = msgspec.json.Decoder(list[str])
 
 def apply(batch: Batch, rows: Rows) -> None:
     """Write the rows of everybody a fact is about."""
-    subjects = batch.touched()
-    rows.replace(PEOPLE, "person", subjects, [row for one in subjects.values() if (row := _row(one)) is not None])
-    rows.replace(HOLDS, "person", subjects, [row for one in subjects.values() for row in _holds(one)])
+    subjects = batch.touched.values()
+    people_rows = [row for one in subjects if (row := _row(one)) is not None]
+    rows.replace(PEOPLE, "person", batch.known_before, people_rows)
+    rows.replace(HOLDS, "person", batch.known_before, [row for one in subjects for row in _holds(one)])
 
 
 def _row(subject: Subject) -> Row | None:
@@ -119,7 +120,7 @@ def person(views: Views, when: When, id_: str) -> Answer[Item | None]:
         rows = reader.select(f"{_SELECT} WHERE p.person = ?", reader.as_of, reader.as_of, id_)
         return _item(rows[0]) if rows else None
 
-    return views.ask(VIEW.name, when, question)
+    return views.ask(VIEW.name, when, question, about=f"person:{id_}")
 
 
 def _item(row: Row) -> Item:

@@ -40,7 +40,7 @@ PERSONS: Final = Table(
 
 def apply(batch: Batch, rows: Rows) -> None:
     """Write the placements of everybody a fact is about, and how they stand."""
-    subjects = batch.touched()
+    subjects = batch.touched
     placements: list[Row] = [
         (
             one.person,
@@ -55,19 +55,19 @@ def apply(batch: Batch, rows: Rows) -> None:
         for one in subjects.values()
         for n, placement in enumerate(one.timeline.placements, start=1)
     ]
-    rows.replace(PLACEMENTS, "person", subjects, placements)
+    rows.replace(PLACEMENTS, "person", batch.known_before, placements)
     persons: list[Row] = [
         (
             one.person,
             kept(one.settled_at),
             one.ref,
             int(one.head.status.value == "absent"),
-            *standing.standing(one.head, one.places).columns,
+            *one.made(standing.standing_columns),
         )
         for one in subjects.values()
         if one.head is not None
     ]
-    rows.replace(PERSONS, "person", subjects, persons)
+    rows.replace(PERSONS, "person", batch.known_before, persons)
 
 
 VIEW: Final = View(name="roll", version=1, tables=(PLACEMENTS, PERSONS), apply=apply)

@@ -7,7 +7,7 @@ a question that folds on read, and both give one answer.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Final
 
@@ -19,6 +19,7 @@ from domain.custody.release_day import last_lawful_date
 from domain.custody.standing import confidence
 from domain.custody.state import CustodyState
 from projections.engine.instants import kept, read, shown
+from projections.engine.person_facts import Subject
 from projections.engine.tables import Value
 
 COLUMNS: Final = ("basis", "due", "zone", "doubt", "causes", "agreement")
@@ -28,7 +29,7 @@ _ENCODER: Final = msgspec.json.Encoder()
 _DUE: Final = msgspec.json.Decoder(list[tuple[date, date | None]])
 _CAUSES: Final = msgspec.json.Decoder(list[tuple[str, str]])
 _DAY: Final = timedelta(days=1)
-_EVER: Final = datetime.max.replace(tzinfo=UTC)
+_NEVER: Final = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,11 +78,16 @@ def standing(state: CustodyState, places: Places) -> Standing:
         basis=state.basis,
         due=_due(state),
         zone=(places.zone_of(facility) if facility is not None else None) or "UTC",
-        # Without its causes a head doubts the same at every instant.
-        doubt=confidence(replace(state, causes=()), _EVER),
+        # Before any cause begins to count, a head doubts the same as while accounted for.
+        doubt=confidence(state, _NEVER),
         causes=tuple(sorted((kept(cause.unaccounted_from), cause.code) for cause in state.causes)),
         agreement=agreement_of(state),
     )
+
+
+def standing_columns(subject: Subject) -> tuple[Value, ...]:
+    """The standing of somebody's head as it is kept; none of a person without a file."""
+    return () if subject.head is None else standing(subject.head, subject.places).columns
 
 
 def kept_standing(columns: Iterable[Value]) -> Standing:

@@ -13,7 +13,7 @@ from projections.engine.view import Batch, View
 
 
 def _keep_facts(batch: Batch, rows: Rows) -> None:
-    person_facts.write(batch.events, rows, batch.transfers())
+    person_facts.write(batch.events, batch.persons, rows)
 
 
 PERSON_FACTS: Final = View(

@@ -163,8 +163,11 @@ def _of_the_views(error: Exception) -> Failure | None:
         return _unreachable("the views' database", error.reason, error.detail)
     if isinstance(error, projections.RebuildIsRunning):
         return Failure(exit_code=ExitCode.REFUSED, what=str(error), next=status)
+    if isinstance(error, projections.EventIsNotParked):
+        return Failure(exit_code=ExitCode.USAGE, what=str(error), next=f"{status} {error.view}")
     if isinstance(error, projections.RebuildFailed):
-        return Failure(exit_code=ExitCode.NOT_VERIFIED, what=str(error), next="custody audit verify")
+        next_ = f"custody audit show {error.first}, then projections skip {error.view} --position {error.first}"
+        return Failure(exit_code=ExitCode.NOT_VERIFIED, what=str(error), next=next_)
     return None
 
 

@@ -20,19 +20,24 @@ if TYPE_CHECKING:
     from ledger.store import EventLog
     from projections import Views, When
 
-BEHIND_SECONDS: Final = 2.0
+BEHIND_SECONDS: Final = 5.0
 """How long a view that another process drives is waited for."""
 EVENTS_WORTH_SAYING: Final = 5_000
 
 
 @dataclass(slots=True, kw_only=True)
 class Ledger:
-    """An open log and its views; `now` is the instant the command was run."""
+    """An open log and its views; `now` is the instant the command was run.
+
+    `behind` has the position and the head for each view that was asked while it lagged, `parked` how many events each
+    leaves out that was asked.
+    """
 
     log: EventLog
     views: Views
     now: datetime
     behind: dict[str, tuple[int, int]] = field(default_factory=dict)
+    parked: dict[str, int] = field(default_factory=dict)
 
     def when(self, view: str, *, as_of: datetime | None = None, known_at: int | datetime | None = None) -> When:
         """The circumstances of a question to that view, after giving it the time to come up with the log."""
@@ -42,6 +47,8 @@ class Ledger:
         needed = min(known_at, head) if isinstance(known_at, int) else head
         if not self.views.wait_until(view, needed, BEHIND_SECONDS):
             self.behind[view] = (self.views.position(view), head)
+        if parked := self.views.parked(view):
+            self.parked[view] = parked
         return When(now=self.now, as_of=as_of, known_at=known_at)
 
 
@@ -90,6 +97,12 @@ def opened(settings: Settings) -> Iterator[Ledger]:
             ExitCode.BEHIND,
             f"this answer is not of today: {view} stands at position {position} of {last}",
             next_="custody projections status",
+        )
+    for view, count in ledger.parked.items():
+        raise CommandFailed(
+            ExitCode.BEHIND,
+            f"this answer leaves out {count} events that {view} has parked",
+            next_=f"custody projections status {view}",
         )
 
 

@@ -41,6 +41,37 @@ Port = Annotated[
         "--port", min=0, max=65535, help="CUSTODY_PORT; 8000. 0 takes any free one.", rich_help_panel=SETTINGS
     ),
 ]
+LogLevel = Annotated[
+    Literal["debug", "info", "warning", "error"] | None,
+    typer.Option("--log-level", help="The least that is told (CUSTODY_LOG_LEVEL; info).", rich_help_panel=SETTINGS),
+]
+LogFormat = Annotated[
+    Literal["auto", "json", "text"] | None,
+    typer.Option(
+        "--log-format",
+        help="CUSTODY_LOG_FORMAT; auto, which is text on a terminal and JSON elsewhere.",
+        rich_help_panel=SETTINGS,
+    ),
+]
+MetricsPort = Annotated[
+    int | None,
+    typer.Option(
+        "--metrics-port",
+        min=0,
+        max=65535,
+        help="Where the worker answers /metrics (CUSTODY_METRICS_PORT; nowhere). 0 takes any free one.",
+        rich_help_panel=SETTINGS,
+    ),
+]
+TrustedHosts = Annotated[
+    str | None,
+    typer.Option(
+        "--trusted-hosts",
+        metavar="NAMES",
+        help="Names the service goes by, with commas between (CUSTODY_TRUSTED_HOSTS; localhost and addresses alone).",
+        rich_help_panel=SETTINGS,
+    ),
+]
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document with sorted keys.")]
 AsOf = Annotated[
@@ -55,6 +86,8 @@ KnownAt = Annotated[
 ]
 Limit = Annotated[int | None, typer.Option("--limit", min=1, metavar="N", help="At most so many rows.")]
 Yes = Annotated[bool, typer.Option("--yes", help="Do what cannot be undone without asking.")]
+
+WithParent = Annotated[bool, typer.Option("--with-parent", hidden=True, help="End when standard input is closed.")]
 
 
 def settings_of(**flags: str | int | None) -> Settings:

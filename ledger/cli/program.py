@@ -24,6 +24,7 @@ from ledger.cli.commands.people import people
 from ledger.cli.commands.serving import serve
 from ledger.cli.commands.upkeep import projections
 from ledger.cli.commands.view import FREE_FILTERS, VIEWS_TOLD, view
+from ledger.cli.commands.worker import worker
 from ledger.cli.exits import ExitCode, failure_of
 from ledger.cli.terminal import say, tell_failure
 
@@ -72,6 +73,7 @@ def root() -> None:
 
 program.command("demo")(demo)
 program.command("serve")(serve)
+program.command("worker")(worker)
 program.command("import")(import_)
 program.add_typer(audit, name="audit")
 program.add_typer(projections, name="projections")

@@ -43,8 +43,11 @@ class RebuildIsRunning(Exception):
 class Database(ABC):
     """Transactions over the views' tables, and the two locks that processes agree by.
 
-    Any method may raise `ViewsUnreachable`, and works again by itself once the database is back.
+    Any method may raise `ViewsUnreachable`, and works again by itself once the database is back. `has_one_writer` says
+    that of two writing transactions one waits for the other, whatever they write.
     """
+
+    has_one_writer: bool
 
     @abstractmethod
     def reading(self) -> AbstractContextManager[Session]:
@@ -61,6 +64,18 @@ class Database(ABC):
     @abstractmethod
     def owned(self, views: Iterable[str]) -> set[str]:
         """Those of the views that this process may drive; it becomes the owner of each that has none."""
+
+    @abstractmethod
+    def let_go(self) -> None:
+        """Give up what this process owns, so that another may drive it."""
+
+    @abstractmethod
+    def driven_elsewhere(self, views: Iterable[str]) -> set[str]:
+        """Those of the views that another process is the owner of."""
+
+    @abstractmethod
+    def is_rebuilding(self) -> bool:
+        """Whether anybody has the right to rebuild at present."""
 
     @abstractmethod
     def rebuilding(self) -> AbstractContextManager[None]:

@@ -7,10 +7,14 @@ is nothing.
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Final
 
 _FIRST: Final = datetime.min.replace(tzinfo=UTC)
 _LAST: Final = datetime.max.replace(tzinfo=UTC)
+_WIDTH: Final = len("2025-03-01T09:00:00.000000")
+# Several views write the instants of one event, and one after the other those of a page.
+_REMEMBERED: Final = 1 << 14
 
 
 def utc_now() -> datetime:
@@ -18,9 +22,11 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
+@lru_cache(maxsize=_REMEMBERED)
 def kept(instant: datetime) -> str:
     """`2025-03-01T09:00:00.000000Z`."""
-    return f"{_utc(instant).replace(tzinfo=None).isoformat(timespec='microseconds')}Z"
+    text = (instant if instant.tzinfo is UTC else _utc(instant)).isoformat(timespec="microseconds")
+    return f"{text[:_WIDTH]}Z"
 
 
 def kept_or_none(instant: datetime | None) -> str | None:

@@ -8,28 +8,32 @@ which position every time of recording had reached.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import cached_property
 from threading import Lock
-from typing import Final, cast
+from typing import Final, TypeVar, cast
 
 import msgspec
 
 from domain.custody.counting import FOLDED, Counting, count
-from domain.custody.fold import fold_counting
+from domain.custody.fold import Taken, fold_counting, settled, walk
+from domain.custody.grounds import Grounds
 from domain.custody.places import Places
-from domain.custody.standing import standing_flags
+from domain.custody.standing import flags_of
 from domain.custody.state import CustodyState
-from domain.custody.timeline import Timeline, timeline
+from domain.custody.timeline import Timeline, drawn
 from domain.events import decode_body
-from domain.events.event import Actor, Event, stream_id
+from domain.events.event import Actor, Body, Event, stream_id
 from domain.events.person import FactCorrected
 from domain.events.transfer import TransferRequested
+from domain.known import passed
 from domain.names import EventId, PersonId, TransferId
-from domain.register import Register, passed
+from domain.register import Register
 from projections.engine.instants import kept
 from projections.engine.tables import Generation, Row, Rows, Table
+
+T = TypeVar("T")
 
 NAME: Final = "person_facts"
 EVENTS: Final = Table(
@@ -57,12 +61,15 @@ CLOCK: Final = Table(
 )
 TABLES: Final = (EVENTS, PLACES, TRANSFERS, REGISTRY, CLOCK)
 
-_REGISTRY_STREAMS: Final = frozenset({"authority", "facility", "agreement"})
-_NOWHERE: Final = frozenset[tuple[str, str]]()
+KEPT_MAX: Final = 50_000
+"""How many facts of persons stay in memory for the next events, about 1 KB each; others are read back when needed."""
+
+_REGISTRY_STREAMS: Final = ("authority:", "facility:", "agreement:")
+_FACTS: Final = frozenset[type[Body]]({*FOLDED, FactCorrected})
 
 
-class _Envelope(msgspec.Struct, frozen=True, kw_only=True):
-    """An event as it is kept: everything but its position and type, which are columns."""
+class _Envelope(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """An event as it is kept: everything but its position and type, which are columns; its body comes last."""
 
     event_id: str
     stream: str
@@ -72,11 +79,18 @@ class _Envelope(msgspec.Struct, frozen=True, kw_only=True):
     recorded_at: datetime
     command_id: str
     leaf_hash: str
+
+
+class _Written(_Envelope, frozen=True, kw_only=True, gc=False):
+    body: Body
+
+
+class _Read(_Envelope, frozen=True, kw_only=True, gc=False):
     body: msgspec.Raw
 
 
 _ENCODER: Final = msgspec.json.Encoder()
-_DECODER: Final = msgspec.json.Decoder(_Envelope)
+_DECODER: Final = msgspec.json.Decoder(_Read)
 
 
 class Subject:
@@ -86,11 +100,18 @@ class Subject:
         self.person = person
         self.events = events
         self.places = places
+        self._made: dict[Callable[[Subject], object], object] = {}
 
     @property
     def ref(self) -> int:
         """The position of the last fact."""
         return self.events[-1].position
+
+    def made(self, make: Callable[[Subject], T]) -> T:
+        """What a function makes of it, once for all views that ask."""
+        if make not in self._made:
+            self._made[make] = make(self)
+        return cast("T", self._made[make])
 
     @cached_property
     def counting(self) -> Counting:
@@ -100,7 +121,16 @@ class Subject:
     @cached_property
     def head(self) -> CustodyState | None:
         """What all facts amount to; `None` where none counts."""
-        return fold_counting(self.counting, self.places)
+        return settled(self._steps, self._grounds, self.places)
+
+    @cached_property
+    def _grounds(self) -> Grounds:
+        return Grounds(self.counting.known, self.places, self.counting)
+
+    @cached_property
+    def _steps(self) -> Sequence[Taken]:
+        """Every fact that counts, with the state before and after: head and timeline are both made of them."""
+        return tuple(walk(self.counting, self._grounds, self.places))
 
     def at(self, instant: datetime) -> CustodyState | None:
         """What the facts amount to at an instant; `None` where none stands by then."""
@@ -114,37 +144,45 @@ class Subject:
     @cached_property
     def timeline(self) -> Timeline:
         """The whole timeline, beginnings in the future included."""
-        return timeline(self.events, self.places)
+        return drawn(self._steps, self.places)
 
     @cached_property
     def flags(self) -> tuple[str, ...]:
         """The standing flags at the last fact."""
-        return standing_flags(self.events, self.places)
+        return flags_of(self.counting, self.head, self.places)
 
 
-def person_of(event: Event, transfers: Mapping[str, PersonId]) -> PersonId | None:
-    """The person whose fact this event is, `None` where it is nobody's."""
-    kind, _, id_ = event.stream.partition(":")
-    if kind == "person":
-        return PersonId(id_)
-    return transfers.get(id_) if kind == "transfer" else None
+def persons_of(events: Sequence[Event], transfers: Mapping[str, PersonId]) -> list[PersonId | None]:
+    """The person whose fact each event is, `None` where it is nobody's."""
+    found: list[PersonId | None] = []
+    for event in events:
+        kind, _, id_ = event.stream.partition(":")
+        found.append(PersonId(id_) if kind == "person" else transfers.get(id_) if kind == "transfer" else None)
+    return found
 
 
 def is_fact(event: Event) -> bool:
     """Whether the fold of a person reads this event, or a correction in it."""
-    return type(event.body) in FOLDED or isinstance(event.body, FactCorrected)
+    return type(event.body) in _FACTS
 
 
 class Facts:
-    """The support view's tables of one generation, and the registry that has been read from them.
+    """The support view's tables of one generation, and what has been read from them or is about to be written.
 
     The registry is kept in memory and read on from where it stood, so one `Facts` serves every thread of a process.
+    So do the latest persons' facts, for the one thread that brings the views up: what it has just applied it need not
+    read back, and nothing at all where it began with the first event and no more than `kept_max` facts have come.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, kept_max: int = KEPT_MAX) -> None:
         self._register = Register()
         self._read_to = 0
         self._lock = Lock()
+        self._kept_max = kept_max
+        self._kept: dict[PersonId, list[Event]] = {}
+        self._kept_count = 0
+        self._kept_to = 0
+        self._keeps_all = True
 
     def transfers(self, tables: Generation, events: Iterable[Event]) -> dict[str, PersonId]:
         """Transfer id → person, for the transfers that these events are about."""
@@ -173,6 +211,47 @@ class Facts:
         for person, *rest in tables.select_among(sql, sorted(persons), limit):
             found[PersonId(str(person))].append(_event(*rest))
         return found
+
+    def histories(
+        self, tables: Generation, events: Sequence[Event], persons: Sequence[PersonId | None]
+    ) -> dict[PersonId, Sequence[Event]]:
+        """All facts, up to the last event, of everybody whom a fact among the events is about.
+
+        `persons` says whom each event is about. The tables must have come to the event before the first.
+        """
+        if self._kept_to != events[0].position - 1:
+            self._forget(events[0].position - 1)
+        added: dict[PersonId, list[Event]] = {}
+        for event, person in zip(events, persons, strict=True):
+            if person is not None and type(event.body) in _FACTS:
+                added.setdefault(person, []).append(event)
+        unread = [] if self._keeps_all else [person for person in added if person not in self._kept]
+        earlier = self.of(tables, unread, self._kept_to)
+        for person, new in added.items():
+            before = self._kept.pop(person, None)
+            if before is None:
+                before = earlier.get(person, [])
+                self._kept_count += len(before)
+            # Whoever is named last stands last, and is dropped last.
+            self._kept[person] = [*before, *new]
+            self._kept_count += len(new)
+        self._kept_to = events[-1].position
+        found: dict[PersonId, Sequence[Event]] = {person: self._kept[person] for person in added}
+        if self._kept_count > self._kept_max:
+            self._drop_oldest()
+        return found
+
+    def _forget(self, position: int) -> None:
+        self._kept.clear()
+        self._kept_count, self._kept_to, self._keeps_all = 0, position, position == 0
+
+    def _drop_oldest(self) -> None:
+        self._keeps_all = False
+        for person in list(self._kept):
+            # Well below the limit, so that not every page has somebody to drop.
+            if self._kept_count <= self._kept_max // 2:
+                return
+            self._kept_count -= len(self._kept.pop(person))
 
     def subjects(
         self, tables: Generation, persons: Iterable[PersonId], up_to: int, places: Places
@@ -214,21 +293,22 @@ class Facts:
         return [_event(*row) for row in tables.select(sql, after, up_to)]
 
 
-def write(events: Sequence[Event], rows: Rows, transfers: Mapping[str, PersonId]) -> None:
-    """Keep what a batch of events adds; `transfers` are those its events are about."""
+def write(events: Sequence[Event], persons: Sequence[PersonId | None], rows: Rows) -> None:
+    """Keep what a batch of events adds; `persons` says whom each is about."""
     facts: list[Row] = []
     registry: list[Row] = []
     places: dict[Row, None] = {}
-    clock: dict[str, int] = {}
-    for event in events:
-        clock[kept(event.recorded_at)] = event.position
-        if event.stream.partition(":")[0] in _REGISTRY_STREAMS:
-            registry.append((event.position, event.wire, _text(event)))
-        person = person_of(event, transfers)
-        if person is None or not is_fact(event):
+    clock: dict[datetime, int] = {}
+    for event, person in zip(events, persons, strict=True):
+        clock[event.recorded_at] = event.position
+        if person is None:
+            if event.stream.startswith(_REGISTRY_STREAMS):
+                registry.append((event.position, event.wire, _text(event)))
+            continue
+        if type(event.body) not in _FACTS:
             continue
         facts.append((person, event.position, event.wire, _text(event)))
-        for kind, place in passed(event) if type(event.body) in FOLDED else _NOWHERE:
+        for kind, place in passed(event):
             if kind == "ever":
                 places[place, person] = None
     rows.insert(EVENTS, facts)
@@ -238,12 +318,12 @@ def write(events: Sequence[Event], rows: Rows, transfers: Mapping[str, PersonId]
         TRANSFERS,
         [(event.body.transfer, event.body.person) for event in events if isinstance(event.body, TransferRequested)],
     )
-    rows.put(CLOCK, list(clock.items()))
+    rows.put(CLOCK, [(kept(recorded_at), position) for recorded_at, position in clock.items()])
 
 
 def _text(event: Event) -> str:
     return _ENCODER.encode(
-        _Envelope(
+        _Written(
             event_id=event.event_id,
             stream=event.stream,
             stream_version=event.stream_version,
@@ -252,7 +332,7 @@ def _text(event: Event) -> str:
             recorded_at=event.recorded_at,
             command_id=event.command_id,
             leaf_hash=event.leaf_hash,
-            body=msgspec.Raw(_ENCODER.encode(event.body)),
+            body=event.body,
         )
     ).decode()
 

@@ -16,7 +16,7 @@ from psycopg.pq import TransactionStatus
 from psycopg.rows import TupleRow
 
 from projections.engine.database import Database, Reason, RebuildIsRunning, TableIsGone, ViewsUnreachable
-from projections.engine.tables import Row, Table, Value, insertion
+from projections.engine.tables import Row, Table, Value, insertion, instead
 
 SCHEMA: Final = "custody_views"
 REBUILD: Final = "rebuild"
@@ -76,13 +76,24 @@ class PostgresSession:
         with self._connection.cursor() as cursor:
             cursor.executemany(_own_marks(sql), rows)
 
-    def insert(self, name: str, columns: Sequence[str], rows: Sequence[Row]) -> None:
+    def insert(self, table: Table, name: str, rows: Sequence[Row]) -> None:
         if len(rows) < COPY_ROWS_MIN:
-            self.execute_many(insertion(name, columns), rows)
+            self.execute_many(insertion(table, name), rows)
             return
-        with self._connection.cursor() as cursor, cursor.copy(f"COPY {name} ({', '.join(columns)}) FROM STDIN") as copy:
+        sql = f"COPY {name} ({', '.join(table.columns)}) FROM STDIN (FORMAT BINARY)"
+        with self._connection.cursor() as cursor, cursor.copy(sql) as copy:
+            copy.set_types(["int8" if column in table.integers else "text" for column in table.columns])
             for row in rows:
                 copy.write_row(row)
+
+    def put(self, table: Table, name: str, rows: Sequence[Row]) -> None:
+        kinds = ["bigint" if column in table.integers else "text" for column in table.columns]
+        arrays = ", ".join(f"?::{kind}[]" for kind in kinds)
+        sql = f"INSERT INTO {name} ({', '.join(table.columns)}) SELECT * FROM unnest({arrays}) {instead(table)}"
+        self._connection.execute(_own_marks(sql), [list(values) for values in zip(*rows, strict=True)])
+
+    def delete(self, name: str, column: str, values: Sequence[str]) -> None:
+        self._connection.execute(f"DELETE FROM {name} WHERE {column} = ANY(%s::text[])", [list(values)])
 
     def create(self, table: Table, name: str) -> None:
         # Names are compared byte by byte, as SQLite does: the order of a digest is that of no locale.
@@ -102,6 +113,8 @@ class PostgresSession:
 
 class PostgresDatabase(Database):
     """The views' schema of one database; connections are opened when asked for and kept while they are fit."""
+
+    has_one_writer = False
 
     def __init__(self, url: str) -> None:
         said = conninfo_to_dict(url)
@@ -133,6 +146,23 @@ class PostgresDatabase(Database):
             self._owned.update(view for view in views if view not in self._owned and _locked(owner, view))
             return set(self._owned)
 
+    def driven_elsewhere(self, views: Iterable[str]) -> set[str]:
+        held = self._held()
+        return {view for view in views if view not in self._owned and _number(view) in held}
+
+    def is_rebuilding(self) -> bool:
+        return _number(REBUILD) in self._held()
+
+    def _held(self) -> set[int]:
+        """The numbers of the locks that any process has."""
+        sql = (
+            "SELECT objid::bigint::bit(32)::int FROM pg_locks l JOIN pg_database d ON d.oid = l.database "
+            "WHERE locktype = 'advisory' AND classid = ?::oid AND objsubid = 2 AND granted "
+            "AND datname = current_database()"
+        )
+        with self.reading() as session:
+            return {int(number) for (number,) in session.select(sql, (LOCKS,)) if number is not None}
+
     @contextmanager
     def rebuilding(self) -> Iterator[None]:
         with self._risen(), self._connect() as connection:
@@ -156,15 +186,21 @@ class PostgresDatabase(Database):
         self._owner = self._connect()
         return self._owner
 
-    def _let_go(self) -> None:
+    def let_go(self) -> None:
+        with self._lock:
+            self._close_owner()
+
+    def _close_owner(self) -> None:
+        self._owned.clear()
         if self._owner is not None:
             _unlock(self._owner)
             self._owner.close()
+            self._owner = None
 
     def close(self) -> None:
         with self._lock:
             self._is_closed = True
-            self._let_go()
+            self._close_owner()
             while self._idle:
                 self._idle.pop().close()
 
@@ -228,9 +264,13 @@ def _is_fit(connection: Connection) -> bool:
     return not unasked
 
 
+def _number(name: str) -> int:
+    """The number of a view's lock, or of that of rebuilding."""
+    return crc32(name.encode()) - 2**31
+
+
 def _locked(connection: Connection, name: str) -> bool:
-    number = crc32(name.encode()) - 2**31
-    found = connection.execute("SELECT pg_try_advisory_lock(%s::int, %s::int)", [LOCKS, number]).fetchone()
+    found = connection.execute("SELECT pg_try_advisory_lock(%s::int, %s::int)", [LOCKS, _number(name)]).fetchone()
     return bool(found and found[0])
 
 

@@ -9,13 +9,25 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from threading import Lock
-from typing import Final
+from typing import IO, Final
 
 from projections.engine.database import MEMORY, Database, Reason, RebuildIsRunning, ViewsUnreachable
-from projections.engine.tables import Row, Table, Value, insertion
+from projections.engine.tables import Row, Table, Value, insertion, instead
 
 LOCK_SECONDS: Final = 5
 LOOK_AGAIN_SECONDS: Final = 0.01
+LOOKS_MAX: Final = 3
+OWNER: Final = "owner"
+REBUILD: Final = "rebuild"
+
+PAGE_BYTES: Final = 8192
+PRAGMAS: Final = (
+    "synchronous = NORMAL",
+    "cache_size = -65536",
+    "temp_store = MEMORY",
+    # 32 MiB: a page that is written again soon goes into the file once.
+    "wal_autocheckpoint = 4096",
+)
 
 _REASONS: Final[dict[int, Reason]] = {
     sqlite3.SQLITE_BUSY: "locked",
@@ -56,13 +68,22 @@ class SQLiteSession:
     def execute_many(self, sql: str, rows: Sequence[Sequence[Value]]) -> None:
         self._connection.executemany(sql, rows)
 
-    def insert(self, name: str, columns: Sequence[str], rows: Sequence[Row]) -> None:
-        self.execute_many(insertion(name, columns), rows)
+    def insert(self, table: Table, name: str, rows: Sequence[Row]) -> None:
+        self.execute_many(insertion(table, name), rows)
+
+    def put(self, table: Table, name: str, rows: Sequence[Row]) -> None:
+        self.execute_many(f"{insertion(table, name)} {instead(table)}", rows)
+
+    def delete(self, name: str, column: str, values: Sequence[str]) -> None:
+        self.execute_many(f"DELETE FROM {name} WHERE {column} = ?", [(value,) for value in values])
 
     def create(self, table: Table, name: str) -> None:
         kinds = [f"{column} {'INTEGER' if column in table.integers else 'TEXT'}" for column in table.columns]
-        key = ", ".join(table.key)
-        self.execute(f"CREATE TABLE IF NOT EXISTS {name} ({', '.join(kinds)}, PRIMARY KEY ({key})) WITHOUT ROWID")
+        kinds.append(f"PRIMARY KEY ({', '.join(table.key)})")
+        # One integer is the number of the row itself, and rows in that order are added fastest.
+        is_numbered = len(table.key) == 1 and table.key[0] in table.integers
+        shape = "" if is_numbered else " WITHOUT ROWID"
+        self.execute(f"CREATE TABLE IF NOT EXISTS {name} ({', '.join(kinds)}){shape}")
         for columns in table.indexes:
             index = f"{name}__{'_'.join(columns)}"
             self.execute(f"CREATE INDEX IF NOT EXISTS {index} ON {name} ({', '.join(columns)})")
@@ -78,11 +99,14 @@ class SQLiteSession:
 class SQLiteDatabase(Database):
     """One file, or memory where `path` is `None`.
 
-    Whoever holds the log's writing lock drives the views; a second process may rebuild beside it.
+    The locks are files beside it. They stay when the locks go: deleting one would let two in.
     """
+
+    has_one_writer = True
 
     def __init__(self, path: Path | None) -> None:
         self._path = path
+        self._owner: IO[str] | None = None
         self._idle: list[sqlite3.Connection] = []
         self._lock = Lock()
         self._turn = Lock()
@@ -101,7 +125,34 @@ class SQLiteDatabase(Database):
         return self.writing()
 
     def owned(self, views: Iterable[str]) -> set[str]:
-        return set(views)
+        with self._lock:
+            if self._path is not None and self._owner is None and not self._is_closed:
+                self._owner = _locked(self._lock_file(OWNER))
+            return set(views) if self._path is None or self._owner is not None else set()
+
+    def let_go(self) -> None:
+        with self._lock:
+            self._close_owner()
+
+    def _close_owner(self) -> None:
+        if self._owner is not None:
+            self._owner.close()
+            self._owner = None
+
+    def driven_elsewhere(self, views: Iterable[str]) -> set[str]:
+        return set(views) if self._path is not None and self._owner is None and self._is_held(OWNER) else set()
+
+    def is_rebuilding(self) -> bool:
+        return self._turn.locked() if self._path is None else self._is_held(REBUILD)
+
+    def _lock_file(self, name: str) -> Path:
+        assert self._path is not None, "memory is of one process"
+        return self._path.with_name(f"{self._path.name}.{name}.lock")
+
+    def _is_held(self, name: str) -> bool:
+        # Shared, so that of several that look none takes another for the holder.
+        with self._lock_file(name).open("a") as file:
+            return not _has_locked(file, fcntl.LOCK_SH)
 
     @contextmanager
     def rebuilding(self) -> Iterator[None]:
@@ -113,17 +164,16 @@ class SQLiteDatabase(Database):
             finally:
                 self._turn.release()
             return
-        # The file stays when the lock goes: deleting it would let two in.
-        with self._path.with_name(self._path.name + ".rebuild.lock").open("a") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise RebuildIsRunning from None
+        lock = _locked(self._lock_file(REBUILD))
+        if lock is None:
+            raise RebuildIsRunning
+        with lock:
             yield
 
     def close(self) -> None:
         with self._lock:
             self._is_closed = True
+            self._close_owner()
             while self._idle:
                 self._idle.pop().close()
 
@@ -176,10 +226,32 @@ class SQLiteDatabase(Database):
             check_same_thread=False,
             cached_statements=512,
         )
+        # The size of a page is fixed by the first write; rows of some hundred bytes want larger ones than are usual.
+        connection.execute(f"PRAGMA page_size = {PAGE_BYTES}")
         _write_ahead(connection)
-        for pragma in ("synchronous = NORMAL", "cache_size = -65536", "temp_store = MEMORY"):
+        for pragma in PRAGMAS:
             connection.execute(f"PRAGMA {pragma}")
         return connection
+
+
+def _locked(path: Path) -> IO[str] | None:
+    """The open lock file, to be closed by who holds the lock; `None` where somebody else has it."""
+    file = path.open("a")
+    for _ in range(LOOKS_MAX):
+        if _has_locked(file, fcntl.LOCK_EX):
+            return file
+        # Perhaps by somebody who only looks whether it is held.
+        time.sleep(LOOK_AGAIN_SECONDS)
+    file.close()
+    return None
+
+
+def _has_locked(file: IO[str], kind: int) -> bool:
+    try:
+        fcntl.flock(file, kind | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def _write_ahead(connection: sqlite3.Connection) -> None:

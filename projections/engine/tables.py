@@ -34,8 +34,14 @@ class Session(Protocol):
     def execute_many(self, sql: str, rows: Sequence[Sequence[Value]]) -> None:
         """Run one statement for each row of parameters."""
 
-    def insert(self, name: str, columns: Sequence[str], rows: Sequence[Row]) -> None:
-        """Add rows to the table of that name."""
+    def insert(self, table: Table, name: str, rows: Sequence[Row]) -> None:
+        """Add rows to the table under that name."""
+
+    def put(self, table: Table, name: str, rows: Sequence[Row]) -> None:
+        """Add rows with keys of their own to the table under that name, each in the place of one with the same key."""
+
+    def delete(self, name: str, column: str, values: Sequence[str]) -> None:
+        """Remove the rows that have one of the values in a column."""
 
     def create(self, table: Table, name: str) -> None:
         """Make an empty table and its indexes under that name."""
@@ -90,23 +96,17 @@ class Rows(Generation):
     def insert(self, table: Table, rows: Sequence[Row]) -> None:
         """Add rows, their values in the order of the table's columns."""
         if rows:
-            self.session.insert(self.names[table.name], table.columns, rows)
+            self.session.insert(table, self.names[table.name], rows)
 
     def put(self, table: Table, rows: Sequence[Row]) -> None:
         """Add rows, each in the place of one with the same key."""
-        if not rows:
-            return
-        changed = [column for column in table.columns if column not in table.key]
-        update = ", ".join(f"{column} = excluded.{column}" for column in changed)
-        act = f"DO UPDATE SET {update}" if changed else "DO NOTHING"
-        sql = insertion(self.names[table.name], table.columns)
-        self.session.execute_many(f"{sql} ON CONFLICT ({', '.join(table.key)}) {act}", rows)
+        if rows:
+            self.session.put(table, self.names[table.name], rows)
 
-    def replace(self, table: Table, column: str, values: Iterable[str], rows: Sequence[Row]) -> None:
-        """Put rows in the place of all that have one of the values in that column."""
-        for some in _parts(values):
-            marks = ", ".join("?" * len(some))
-            self.session.execute(f"DELETE FROM {self.names[table.name]} WHERE {column} IN ({marks})", some)
+    def replace(self, table: Table, column: str, values: Sequence[str], rows: Sequence[Row]) -> None:
+        """Put rows in the place of all that have one of the values in that column; others must not have any so far."""
+        if values:
+            self.session.delete(self.names[table.name], column, values)
         self.insert(table, rows)
 
     def execute_many(self, sql: str, rows: Sequence[Row]) -> None:
@@ -115,9 +115,15 @@ class Rows(Generation):
             self.session.execute_many(sql.format_map(self.names), rows)
 
 
-def insertion(name: str, columns: Sequence[str]) -> str:
-    """The statement that adds one row to the table of that name."""
-    return f"INSERT INTO {name} ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})"
+def insertion(table: Table, name: str) -> str:
+    """The statement that adds one row to the table under that name."""
+    return f"INSERT INTO {name} ({', '.join(table.columns)}) VALUES ({', '.join('?' * len(table.columns))})"
+
+
+def instead(table: Table) -> str:
+    """What an insertion ends with to put its rows in the place of those with the same key."""
+    changed = ", ".join(f"{column} = excluded.{column}" for column in table.columns if column not in table.key)
+    return f"ON CONFLICT ({', '.join(table.key)}) {f'DO UPDATE SET {changed}' if changed else 'DO NOTHING'}"
 
 
 def _parts(values: Iterable[str]) -> Iterator[tuple[str, ...]]:

@@ -7,57 +7,84 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from domain.events.event import Event
 from domain.names import PersonId
 from domain.register import Register
-from projections.engine.person_facts import Facts, Subject, is_fact, person_of
+from projections.engine.person_facts import Facts, Subject, is_fact, persons_of
 from projections.engine.tables import Generation, Rows, Table
 
 
 class Stretch:
     """Events that follow each other, and what the views that apply them share.
 
-    Each person they are about is loaded once and folded once, whichever view asks first.
+    Each person they are about is loaded once and folded once, whichever view asks first. A view that leaves events out
+    has a stretch of its own, without them: `left_out` are their positions, and no person is folded with one of them.
     """
 
-    def __init__(self, events: Sequence[Event], facts: Facts) -> None:
+    def __init__(self, events: Sequence[Event], facts: Facts, left_out: frozenset[int] = frozenset()) -> None:
         self.events = events
-        self.facts = facts
-        self.transfers: Mapping[str, PersonId] | None = None
-        self._earlier: dict[PersonId, list[Event]] = {}
-        self._subjects: dict[tuple[PersonId, int], Subject] = {}
+        self._facts = facts
+        self._left_out = left_out
+        self._persons: Sequence[PersonId | None] | None = None
+        self._histories: Mapping[PersonId, Sequence[Event]] | None = None
+        self._register: Register | None = None
+        self._subjects: dict[tuple[int, int], Mapping[PersonId, Subject]] = {}
 
-    def persons(self, tables: Generation) -> Mapping[str, PersonId]:
-        """Transfer id → person, for the transfers that the events are about."""
-        if self.transfers is None:
-            self.transfers = self.facts.transfers(tables, self.events)
-        return self.transfers
+    @property
+    def first(self) -> int:
+        """The position of the first event."""
+        return self.events[0].position
 
-    def subjects(self, tables: Generation, persons: Sequence[PersonId], up_to: int) -> dict[PersonId, Subject]:
-        """Those persons as known at a position within it."""
-        known = {person: self._subjects.get((person, up_to)) for person in persons}
-        missing = [person for person, subject in known.items() if subject is None]
-        if missing:
-            for person, events in self._facts_of(tables, missing, up_to).items():
-                subject = Subject(person, events, self.facts.register(tables))
-                self._subjects[person, up_to] = known[person] = subject
-        return {person: subject for person, subject in known.items() if subject is not None}
+    def persons(self, tables: Generation) -> Sequence[PersonId | None]:
+        """Whom each event is about, `None` where it is about nobody."""
+        if self._persons is None:
+            self._persons = persons_of(self.events, self._facts.transfers(tables, self.events))
+        return self._persons
 
-    def _facts_of(self, tables: Generation, persons: Sequence[PersonId], up_to: int) -> dict[PersonId, list[Event]]:
-        before = self.events[0].position - 1
-        unread = [person for person in persons if person not in self._earlier]
-        earlier = self.facts.of(tables, unread, before)
-        self._earlier.update({person: earlier.get(person, []) for person in unread})
-        transfers = self.persons(tables)
-        found = {person: list(self._earlier[person]) for person in persons}
-        for event in self.events:
-            if event.position > up_to:
-                break
-            person = person_of(event, transfers)
-            if person in found and is_fact(event):
-                found[person].append(event)
-        return {person: events for person, events in found.items() if events}
+    def register(self, tables: Generation) -> Register:
+        """Authorities, facilities and agreements, at least as far as the persons' facts had come when it was asked."""
+        if self._register is None:
+            self._register = self._facts.register(tables)
+        return self._register
+
+    def subjects(self, tables: Generation, first: int, last: int) -> Mapping[PersonId, Subject]:
+        """Everybody whom a fact at those positions is about, by id, as known at the last of them."""
+        found = self._subjects.get((first, last))
+        if found is None:
+            found = self._subjects[first, last] = self._folding(tables, first, last)
+        return found
+
+    def _folding(self, tables: Generation, first: int, last: int) -> dict[PersonId, Subject]:
+        register, histories = self.register(tables), self._all_histories(tables)
+        touched = {person: histories[person] for person in self._touched(tables, first, last)}
+        if last < self.events[-1].position:
+            touched = {
+                person: [event for event in history if event.position <= last] for person, history in touched.items()
+            }
+        return {person: Subject(person, history, register) for person, history in touched.items()}
+
+    def _touched(self, tables: Generation, first: int, last: int) -> list[PersonId]:
+        named = zip(self.events, self.persons(tables), strict=True)
+        return sorted(
+            {
+                person
+                for event, person in named
+                if person is not None and first <= event.position <= last and is_fact(event)
+            }
+        )
+
+    def _all_histories(self, tables: Generation) -> Mapping[PersonId, Sequence[Event]]:
+        if self._histories is None:
+            found = self._facts.histories(tables, self.events, self.persons(tables))
+            if self._left_out:
+                found = {
+                    person: [event for event in history if event.position not in self._left_out]
+                    for person, history in found.items()
+                }
+            self._histories = found
+        return self._histories
 
 
 class Batch:
@@ -69,25 +96,35 @@ class Batch:
         self._tables = tables
 
     @property
+    def first(self) -> int:
+        """The position of the first event."""
+        return self.events[0].position
+
+    @property
     def last(self) -> int:
         """The position of the last event."""
         return self.events[-1].position
 
-    def transfers(self) -> Mapping[str, PersonId]:
-        """Transfer id → person, for the transfers that the events are about."""
-        return self._stretch.persons(self._tables)
+    @property
+    def persons(self) -> Sequence[PersonId | None]:
+        """Whom each event is about, `None` where it is about nobody."""
+        start = self.first - self._stretch.first
+        return self._stretch.persons(self._tables)[start : start + len(self.events)]
 
+    @property
     def register(self) -> Register:
         """Authorities, facilities and agreements, up to the batch at least: what is read of them says its position."""
-        return self._stretch.facts.register(self._tables)
+        return self._stretch.register(self._tables)
 
-    def touched(self) -> dict[PersonId, Subject]:
-        """Everybody whom a fact among the events is about, as known after the last of them."""
-        transfers = self.transfers()
-        persons = dict.fromkeys(
-            person for event in self.events if is_fact(event) and (person := person_of(event, transfers)) is not None
-        )
-        return self._stretch.subjects(self._tables, sorted(persons), self.last)
+    @cached_property
+    def touched(self) -> Mapping[PersonId, Subject]:
+        """Everybody whom a fact among the events is about, by id, as known after the last of them."""
+        return self._stretch.subjects(self._tables, self.first, self.last)
+
+    @cached_property
+    def known_before(self) -> Sequence[PersonId]:
+        """Those of them about whom there were facts before: nobody else has rows that were made of facts."""
+        return [person for person, subject in self.touched.items() if subject.events[0].position < self.first]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,74 +6,42 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from threading import Event as Signal
 from threading import Lock
 from time import monotonic
-from typing import Final, Literal, TypeVar
+from typing import Final, TypeVar
 
 from domain.events.event import Event
 from domain.register import Register
-from projections.engine import lines, person_facts
+from projections.engine import person_facts
 from projections.engine.asking import Answer, Reader, ViewIsBehind, ViewIsUnknown, When
-from projections.engine.comparing import Comparison, digest
 from projections.engine.database import Database, RebuildIsRunning, TableIsGone, open_database
-from projections.engine.instants import read, shown, shown_or_none, utc_now
-from projections.engine.lines import Line, names_of
+from projections.engine.driving import lines, parking
+from projections.engine.driving.comparing import Comparison, digest
+from projections.engine.driving.lines import Line, names_of
+from projections.engine.driving.parking import LeftOut, Skipped
+from projections.engine.driving.rebuilding import Progress, Rebuild, RebuildFailed, Rebuilt, Task, drop_retired
+from projections.engine.driving.running import Runner
+from projections.engine.driving.status import STALLED_AFTER, State, ViewStatus, eta_seconds, trend_of
+from projections.engine.instants import kept, read, shown, shown_or_none, utc_now
 from projections.engine.person_facts import Facts
-from projections.engine.rebuilding import Progress, Rebuild, Rebuilt, drop_unfinished
-from projections.engine.running import UNREADABLE, EventSource, Runner
+from projections.engine.source import UNREADABLE, EventSource
 from projections.engine.tables import Session
 from projections.engine.view import View
 
-STALLED_AFTER: Final = timedelta(seconds=30)
-"""A view that is behind and has not moved for that long is stalled; until then it is slow."""
 SWITCHES_MAX: Final = 5
-UNKNOWN: Final = "?"
 
-State = Literal["current", "behind", "stalled", "stopped"]
-Trend = Literal["falling", "steady", "growing"]
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ViewStatus:
-    """How far a view has come. `rate` is in events a second; `building` the position of a rebuild under way."""
+class EventIsNotParked(Exception):
+    """The view has not parked that event, so there is nothing to retry or to skip."""
 
-    view: str
-    position: int
-    head: int
-    state: State
-    trend: Trend
-    rate: int
-    advanced_at: str | None
-    error: str | None
-    error_position: int | None
-    generation: int
-    building: int | None
-
-    @property
-    def lag(self) -> int:
-        """How many events it has yet to apply."""
-        return max(0, self.head - self.position)
-
-    def document(self) -> dict[str, object]:
-        """The status as JSON shows it."""
-        return {
-            "view": self.view,
-            "position": self.position,
-            "head": self.head,
-            "lag": self.lag,
-            "state": self.state,
-            "trend": self.trend,
-            "rate": self.rate,
-            "advanced_at": self.advanced_at,
-            "error": self.error,
-            "error_position": self.error_position,
-            "generation": self.generation,
-            "building": self.building,
-        }
+    def __init__(self, view: str, position: int, why: str = "it is not parked") -> None:
+        super().__init__(f"{view}, event {position}: {why}")
+        self.view = view
+        self.position = position
 
 
 def open_views(
@@ -109,8 +77,10 @@ class Views:
 
     # Driving.
 
-    def run(self, stop: Signal) -> None:
-        """Follow the log until told to stop. It blocks, and outlives any outage."""
+    def run(self, stop: Signal, tell: Callable[[str], None] | None = None) -> None:
+        """Follow the log until told to stop. It blocks, and outlives any outage; `tell` hears what matters of it."""
+        if tell is not None:
+            self._runner.tell = tell
         self._runner.run(stop)
 
     def catch_up(self) -> None:
@@ -121,17 +91,31 @@ class Views:
         """How far each view has come, or one of them."""
         if name is not None and name not in self._views:
             raise ViewIsUnknown(name)
-        head = self._source.head()
+        head, names = self._source.head(), [name] if name is not None else list(self._views)
         with self.database.reading() as session:
-            found = lines.lines(session)
-        building = {line.view: line.position for line in found if not line.is_live}
-        live = {line.view: line for line in found if line.is_live}
-        names = [name] if name is not None else list(self._views)
-        return [self._status(live[name], head, building.get(name)) for name in names]
+            live, building = lines.live_lines(session), lines.building_lines(session)
+            first = {one: parking.first_parked(session, live[one]) for one in names}
+        driven = set(names) if self._runner.is_running else self.database.driven_elsewhere(names)
+        runs = bool(building) and self.database.is_rebuilding()
+        return [
+            self._status(live[one], building.get(one), first[one], head, driven=one in driven, runs=runs)
+            for one in names
+        ]
+
+    def left_out(self, name: str) -> tuple[list[LeftOut], list[Skipped]]:
+        """The events that a view has parked, those alone that could not be applied; and all that was ever skipped."""
+        line = self._line(name)
+        with self.database.reading() as session:
+            events = parking.aside_of(session, line).events.values()
+            return [one for one in events if one.error is not None], parking.decisions(session, name)
 
     def position(self, name: str) -> int:
         """The position a view has come to."""
         return self._line(name).position
+
+    def parked(self, name: str) -> int:
+        """How many events a view has parked."""
+        return self._line(name).parked
 
     def wait_until(self, name: str, position: int, seconds: float) -> bool:
         """Wait until a view has come to a position, `seconds` at most; whether it has."""
@@ -140,18 +124,79 @@ class Views:
     # Proving.
 
     def rebuild(
-        self, names: Sequence[str] = (), *, force: bool = False, progress: Progress | None = None
+        self,
+        names: Sequence[str] = (),
+        *,
+        force: bool = False,
+        afresh: bool = False,
+        progress: Progress | None = None,
     ) -> list[Rebuilt]:
         """Make views anew from the log alone, beside the live ones; all of them where none is named.
 
-        One that equals the live view is switched in; one that differs only with `force`. Raises `RebuildIsRunning`,
-        and `RebuildFailed` where an event can't be applied; the live views serve on either way.
+        One that equals the live view is switched in; one that differs only with `force`. One that was interrupted goes
+        on from where it was, unless `afresh`. Raises `RebuildIsRunning`, and `RebuildFailed` where an event can't be
+        applied that nobody has decided to skip; the live views serve on either way.
         """
-        return self._rebuilt(names, lambda comparison: force or comparison.is_equal, progress)
+        task = Task(names=self._named(names), afresh=afresh)
+        return self._rebuilt(task, lambda comparison: force or comparison.is_equal, progress)
 
     def verify(self, names: Sequence[str] = (), *, progress: Progress | None = None) -> list[Comparison]:
         """Make views anew from the log alone and hold the live ones against them, without a switch."""
-        return [result.comparison for result in self._rebuilt(names, lambda _: False, progress)]
+        task = Task(names=self._named(names))
+        return [result.comparison for result in self._rebuilt(task, lambda _: False, progress)]
+
+    def retry(self, name: str, position: int | None = None, *, progress: Progress | None = None) -> list[Rebuilt]:
+        """Make a view anew with the events it has parked in their place, or with the stream of one of them.
+
+        It is switched in if they can be applied, and raises `RebuildFailed` if not; what else is parked stays so. An
+        event that was skipped is tried if it is named, and the decision is lifted. The persons' facts are made anew
+        together with every view that folds them. Raises `EventIsNotParked`.
+        """
+        line = self._line(name)
+        with self.database.reading() as session:
+            aside = parking.aside_of(session, line).events
+            of_facts = self._parked_by_facts(session, name)
+        if position is None:
+            streams = {one.stream for one in aside.values() if one.kind == "parked" and one.stream not in of_facts}
+            return self._retried(name, frozenset(streams), None, progress) if streams else []
+        one = aside.get(position)
+        if one is None:
+            raise EventIsNotParked(name, position)
+        if one.stream in of_facts:
+            raise EventIsNotParked(name, position, f"the persons' facts leave it out; retry {person_facts.NAME}")
+        return self._retried(name, frozenset([one.stream]), position if one.kind == "skipped" else None, progress)
+
+    def skip(
+        self,
+        name: str,
+        position: int,
+        *,
+        authority: str,
+        officer: str,
+        reason: str,
+        progress: Progress | None = None,
+    ) -> list[Rebuilt]:
+        """Decide that a view leaves out an event that it could not apply, for ever, and try the rest of its stream.
+
+        The decision stands also where the rest can't be applied, which raises `RebuildFailed`; what was parked then
+        stays parked. Raises `EventIsNotParked`.
+        """
+        line = self._line(name)
+        with self.database.reading() as session:
+            one = parking.aside_of(session, line).events.get(position)
+            of_facts = self._parked_by_facts(session, name)
+        if one is None or one.kind == "skipped":
+            raise EventIsNotParked(name, position)
+        if one.stream in of_facts:
+            raise EventIsNotParked(name, position, f"the persons' facts leave it out; skip it in {person_facts.NAME}")
+        if one.error is None:
+            raise EventIsNotParked(name, position, "it was not tried, it only follows another in its stream")
+        with self.database.writing() as session:
+            decided = kept(self._clock())
+            parking.skip(
+                session, Skipped(name, position, one.stream, authority, officer, reason, decided, lifted_at=None)
+            )
+        return self._retried(name, frozenset([one.stream]), None, progress)
 
     def digest(self, name: str) -> str:
         """SHA-256 in hex over the view's rows in the order of their keys."""
@@ -161,13 +206,17 @@ class Views:
 
     # Asking.
 
-    def ask(self, name: str, when: When, question: Callable[[Reader], T]) -> Answer[T]:
-        """Put a question to a view in one snapshot; waits as `when` allows, then raises `ViewIsBehind`."""
+    def ask(self, name: str, when: When, question: Callable[[Reader], T], *, about: str | None = None) -> Answer[T]:
+        """Put a question to a view in one snapshot; waits as `when` allows, then raises `ViewIsBehind`.
+
+        `about` is the stream that the question is about: once the view has parked an event of it, no answer that the
+        event would change is given.
+        """
         deadline = monotonic() + when.wait
         switches = 0
         while True:
             try:
-                return self._answer(name, when, question)
+                return self._answer(name, when, question, about)
             except TableIsGone:
                 switches += 1
                 if switches > SWITCHES_MAX:
@@ -184,7 +233,7 @@ class Views:
         """Let go of the database."""
         self.database.close()
 
-    def _answer(self, name: str, when: When, question: Callable[[Reader], T]) -> Answer[T]:
+    def _answer(self, name: str, when: When, question: Callable[[Reader], T], about: str | None) -> Answer[T]:
         view, support = self._views[name], self._views[person_facts.NAME]
         with self.database.reading() as session:
             live = lines.live_lines(session)
@@ -194,6 +243,9 @@ class Views:
                 session, names, self._facts_of(facts_line.generation), when, known_at=line.position, head=line.position
             )
             reader.known_at = self._known_at(reader, line, facts_line, when)
+            parked = parking.parked_of(session, line, about) if about is not None else None
+            if parked is not None and parked <= reader.known_at:
+                raise ViewIsBehind(name, parked - 1, parked, stopped=True)
             value = question(reader)
         return Answer(value=value, position=reader.known_at, as_of=shown(reader.as_of))
 
@@ -204,7 +256,7 @@ class Views:
             known_at = when.known_at
         elif when.known_at is not None:
             known_at = reader.facts.position_at(reader, when.known_at)
-            beyond = self._source.read_events(facts_line.position, 1)
+            beyond = self._readable(facts_line.position)
             if beyond and beyond[0].recorded_at <= when.known_at:
                 known_at = beyond[0].position
         needed = max(needed, known_at)
@@ -212,16 +264,36 @@ class Views:
             raise ViewIsBehind(line.view, line.position, needed, stopped=line.error is not None)
         return known_at
 
-    def _rebuilt(
-        self, names: Sequence[str], switches: Callable[[Comparison], bool], progress: Progress | None
-    ) -> list[Rebuilt]:
+    def _named(self, names: Sequence[str]) -> list[str]:
         for name in names:
             if name not in self._views:
                 raise ViewIsUnknown(name)
-        wanted = [name for name in self._views if not names or name in names]
-        with self.database.rebuilding(), Rebuild(self.database, self._source, self._views, wanted) as rebuild:
+        return [name for name in self._views if not names or name in names]
+
+    def _rebuilt(self, task: Task, switches: Callable[[Comparison], bool], progress: Progress | None) -> list[Rebuilt]:
+        rebuild = Rebuild(self.database, self._source, self._views, task, self._clock)
+        with self.database.rebuilding(), rebuild:
             rebuild.build(progress or (lambda _done, _total: None))
             return rebuild.finish(switches=switches)
+
+    def _retried(
+        self, name: str, streams: frozenset[str], lifted: int | None, progress: Progress | None
+    ) -> list[Rebuilt]:
+        folding = [one for one in self._views if self._views[one].folds] if name == person_facts.NAME else []
+        task = Task(names=[name, *folding], tried=streams, lifted=lifted)
+        try:
+            return self._rebuilt(task, lambda _: True, progress)
+        except RebuildFailed as failed:
+            with self.database.writing() as session:
+                line = lines.live_lines(session)[failed.view]
+                parking.note_failure(session, line, failed.first, failed.reason)
+            raise
+
+    def _parked_by_facts(self, session: Session, name: str) -> frozenset[str]:
+        """The streams that a view leaves out because the persons' facts do."""
+        if name == person_facts.NAME or not self._views[name].folds:
+            return frozenset()
+        return parking.aside_of(session, lines.live_lines(session)[person_facts.NAME]).streams
 
     def _line(self, name: str) -> Line:
         if name not in self._views:
@@ -235,21 +307,35 @@ class Views:
                 self._facts = {generation: Facts()}
             return self._facts[generation]
 
-    def _status(self, line: Line, head: int, building: int | None) -> ViewStatus:
+    def _status(
+        self, line: Line, building: Line | None, parked: LeftOut | None, head: int, *, driven: bool, runs: bool
+    ) -> ViewStatus:
         lag = max(0, head - line.position)
-        error = line.error or (self._runner.outage if lag else None)
+        error, error_position = line.error, line.error_position
+        if error is None and parked is not None:
+            error, error_position = parked.error, parked.position
+        if error is None and lag:
+            error = self._runner.outage
+        rest = max(0, line.position - building.position) if building is not None else 0
         return ViewStatus(
             view=line.view,
             position=line.position,
             head=head,
             state=self._state(line, lag),
-            trend=_trend(line, lag),
+            trend=trend_of(line, lag),
             rate=line.rate,
+            eta_seconds=eta_seconds(lag, line.rate) if lag and trend_of(line, lag) != "growing" else None,
             advanced_at=shown_or_none(line.advanced_at),
+            driven=driven,
+            parked=line.parked,
+            skipped=line.skipped,
             error=error,
-            error_position=line.error_position,
+            error_position=error_position,
             generation=line.generation,
-            building=building,
+            building=building.position if building is not None else None,
+            building_rate=building.rate if building is not None else None,
+            building_eta_seconds=eta_seconds(rest, building.rate) if building is not None and runs else None,
+            building_runs=building is not None and runs,
         )
 
     def _state(self, line: Line, lag: int) -> State:
@@ -269,49 +355,30 @@ class Views:
             return ()
 
 
-def _trend(line: Line, lag: int) -> Trend:
-    if lag > line.lag_before:
-        return "growing"
-    return "falling" if line.lag_after < line.lag_before else "steady"
-
-
 def _prepare(database: Database, source: EventSource, views: Mapping[str, View]) -> None:
     with database.preparing() as session:
         lines.prepare(session)
-        stale = _stale(session, source, views)
-        for line in stale.values():
+        parking.prepare(session)
+        for line in _stale(session, source, views):
             lines.retire(session, line)
         for name in views.keys() - lines.live_lines(session).keys():
-            lines.begin(session, views[name], is_live=True)
+            lines.begin(session, views[name], "live")
     try:
         with database.rebuilding():
-            drop_unfinished(database)
+            drop_retired(database)
     except RebuildIsRunning:
-        # What is unfinished is being worked on.
+        # Whoever rebuilds drops them too.
         return
 
 
-def _stale(session: Session, source: EventSource, views: Mapping[str, View]) -> dict[str, Line]:
+def _stale(session: Session, source: EventSource, views: Mapping[str, View]) -> list[Line]:
     """The live lines that cannot go on: of no view we know, of another version, of another log."""
     live = lines.live_lines(session)
-    at = {position: _leaf_hash(source, position) for position in {line.position for line in live.values()}}
     stale = {
-        name: line
+        name
         for name, line in live.items()
-        if name not in views
-        or views[name].version != line.version
-        or at[line.position] not in (UNKNOWN, line.leaf_hash)
+        if name not in views or views[name].version != line.version or not lines.is_of_log(source, line)
     }
     if person_facts.NAME in stale or person_facts.NAME not in live:
-        stale.update({name: line for name, line in live.items() if name in views and views[name].folds})
-    return stale
-
-
-def _leaf_hash(source: EventSource, position: int) -> str:
-    """The leaf hash of the event at a position, empty where there is none."""
-    try:
-        events = source.read_events(position - 1, 1) if position else ()
-    except UNREADABLE:
-        # Whose log it is cannot be told by an event that cannot be read.
-        return UNKNOWN
-    return events[0].leaf_hash if events else ""
+        stale |= {name for name in live if name in views and views[name].folds}
+    return [line for name, line in live.items() if name in stale]

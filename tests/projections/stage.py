@@ -22,7 +22,7 @@ from domain.names import AuthorityId, EventId, OfficerId
 from domain.register import Register
 from ledger.service import LogEvents
 from ledger.store import engine_of
-from projections import VIEWS, View, Views, When
+from projections import VIEWS, Stored, View, Views, When
 from projections.engine.database import views_path
 from projections.engine.postgres import SCHEMA
 from projections.engine.views import open_views
@@ -45,6 +45,12 @@ class ListSource:
         if any(event.position in self.unreadable for event in page):
             raise KeyError("unknown-event.v9")
         return page
+
+    def stored(self, position: int) -> Stored | None:
+        if position > len(self.events):
+            return None
+        event = self.events[position - 1]
+        return Stored(event.stream, event.leaf_hash)
 
     def head(self) -> int:
         return len(self.events)

@@ -8,10 +8,12 @@ from datetime import timedelta
 import pytest
 
 from projections import VIEWS, ViewIsBehind, When, current_custody, occupancy, people, roll
+from projections.engine.driving import running
 from projections.engine.views import open_views
 from tests.projections.lives import MEMORY, story
 from tests.projections.stage import ListSource, now, open_story, views_over, with_apply
-from tests.projections.test_running import acceptance_of, refusing
+from tests.projections.test_parking import refusing
+from tests.projections.test_running import acceptance_of
 from tests.scene import ANN, E1
 
 SECONDS = 20.0
@@ -57,7 +59,8 @@ def test_a_read_waits_for_the_position_it_needs(database_url: str) -> None:
     views.close()
 
 
-def test_a_view_that_has_stopped_is_not_waited_for() -> None:
+def test_a_view_that_has_stopped_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(running, "STREAMS_PARKED_MAX", 0)
     events = story().events()
     poison = acceptance_of(events)
     views = views_over(events, MEMORY, with_apply("roll", refusing(poison)))

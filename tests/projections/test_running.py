@@ -1,30 +1,32 @@
-"""Following the log: an event counts once, a broken view stops alone, and a process may die anywhere."""
+"""Following the log: an event counts once, a process may die anywhere, and everybody sees how the views are doing."""
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from threading import Barrier
 
+import msgspec
 import pytest
 
 from domain.events.event import Event
 from domain.events.person import HandoverAccepted
 from ledger.service import LogEvents
-from projections import VIEWS, View, Views, people, roll
-from projections.engine import lines, running
-from projections.engine.postgres import PostgresDatabase
+from projections import VIEWS, View, Views, people
+from projections.engine.driving import lines, running
+from projections.engine.driving.lines import Line
+from projections.engine.driving.status import eta_seconds, trend_of
 from projections.engine.sqlite import SQLiteDatabase
 from projections.engine.tables import Rows
 from projections.engine.view import Batch
 from projections.engine.views import open_views
 from tests.projections.lives import MEMORY, story
-from tests.projections.stage import FOLDING, ListSource, now, open_story, registry, views_over, with_apply
-from tests.scene import E1
+from tests.projections.stage import FOLDING, ListSource, now, open_story, registry, views_over
 
 SECONDS = 20.0
 Apply = Callable[[Batch, Rows], None]
@@ -32,20 +34,6 @@ Apply = Callable[[Batch, Rows], None]
 
 def digests(views: Views) -> dict[str, str]:
     return {name: views.digest(name) for name in VIEWS}
-
-
-def refusing(position: int) -> Callable[[Apply], Apply]:
-    """A view that can't apply the event at a position."""
-
-    def wrap(apply: Apply) -> Apply:
-        def applied(batch: Batch, rows: Rows) -> None:
-            apply(batch, rows)
-            if any(event.position == position for event in batch.events):
-                raise ValueError("no such thing")
-
-        return applied
-
-    return wrap
 
 
 def acceptance_of(events: Sequence[Event]) -> int:
@@ -77,44 +65,6 @@ def test_a_restart_in_the_middle_ends_equal(database_url: str, monkeypatch: pyte
     at_once = views_over(events)
     assert digests(views) == digests(at_once)
     views.close()
-
-
-def test_an_event_a_view_cannot_apply_stops_that_view_alone(database_url: str) -> None:
-    events = story().events()
-    poison = acceptance_of(events)
-    views = views_over(events, database_url, with_apply("roll", refusing(poison)))
-    [stopped] = views.status("roll")
-    assert (stopped.state, stopped.position, stopped.error_position) == ("stopped", poison - 1, poison)
-    assert stopped.error == "ValueError: no such thing"
-    assert {status.position for status in views.status() if status.view != "roll"} == {len(events)}
-    page = roll.roll(views, now(), E1)
-    assert page.position == poison - 1, "what it knew before it still answers, and says for which position"
-    views.close()
-    # The fix, and a restart.
-    views = views_over(events, database_url)
-    assert [status.state for status in views.status("roll")] == ["current"]
-    assert views.digest("roll") == views_over(events).digest("roll")
-    views.close()
-
-
-def test_views_that_fold_never_overtake_the_facts_they_fold() -> None:
-    events = story().events()
-    poison = acceptance_of(events)
-    views = views_over(events, MEMORY, with_apply("person_facts", refusing(poison)))
-    positions = {status.view: status.position for status in views.status()}
-    assert positions == dict.fromkeys(VIEWS, poison - 1)
-    assert {status.view for status in views.status() if status.state == "stopped"} == {"person_facts"}
-
-
-def test_a_stored_event_that_cannot_be_read_stops_all_at_its_position() -> None:
-    events = story().events()
-    source = ListSource(events, unreadable={45})
-    views = open_views(MEMORY, source, VIEWS)
-    views.catch_up()
-    assert {(status.position, status.error_position) for status in views.status()} == {(44, 45)}
-    source.unreadable.clear()
-    views.catch_up()
-    assert {(status.position, status.error) for status in views.status()} == {(len(events), None)}
 
 
 def test_a_view_of_another_version_is_made_anew(database_url: str) -> None:
@@ -213,12 +163,12 @@ def test_a_batch_that_another_process_has_applied_counts_once(database_url: str)
     two = open_views(database_url, ListSource(events), VIEWS)
 
     def overtake() -> None:
-        if isinstance(one.database, PostgresDatabase):
-            one.database._let_go()
+        one.database.let_go()
         two.catch_up()
 
     source.events, source.first = events, overtake
     assert one._runner._step(len(events)), "it stands where the other has brought it"
+    one.database.let_go()
     assert [status.error for status in one.status()] == [None] * len(VIEWS)
     assert digests(one) == digests(views_over(events))
     one.close()
@@ -239,7 +189,8 @@ def test_an_outage_is_outlived(monkeypatch: pytest.MonkeyPatch) -> None:
 
     views = open_views(MEMORY, Flaky(events), VIEWS)
     stop = threading.Event()
-    thread = threading.Thread(target=views.run, args=(stop,), name="runner")
+    said: list[str] = []
+    thread = threading.Thread(target=views.run, args=(stop, said.append), name="runner")
     thread.start()
     try:
         assert views.wait_until("audit_trail", len(events), SECONDS)
@@ -247,6 +198,8 @@ def test_an_outage_is_outlived(monkeypatch: pytest.MonkeyPatch) -> None:
         stop.set()
         thread.join()
     assert failed.is_set()
+    # An exception's message may quote an event, and what is said goes to the log.
+    assert "can't go on: ConnectionError; trying again until it can" in said
 
 
 def test_a_line_that_lags_for_long_is_stalled_and_one_that_just_moved_is_behind() -> None:
@@ -255,13 +208,98 @@ def test_a_line_that_lags_for_long_is_stalled_and_one_that_just_moved_is_behind(
     waiting = scene.events()[-1]
     with views.database.writing() as session:
         line = lines.live_lines(session)["people"]
-        lines.advance(session, line._replace(advanced_at="2025-04-02T08:00:00.000000Z"))
+        lines.record(session, line._replace(advanced_at="2025-04-02T08:00:00.000000Z"))
     found = []
     for seconds in (0, 30, 31):
         views._clock = lambda seconds=seconds: waiting.recorded_at + timedelta(seconds=seconds)  # type: ignore[misc]  # a default binds the number
         [status] = views.status("people")
-        found.append((status.state, status.lag, status.trend))
-    assert found == [("behind", 1, "falling"), ("behind", 1, "falling"), ("stalled", 1, "falling")]
+        found.append((status.state, status.lag))
+    assert found == [("behind", 1), ("behind", 1), ("stalled", 1)]
+
+
+SLOW = Line("roll", 1, 1, "live")
+
+
+@pytest.mark.parametrize(
+    ("name", "head_grows", "applies", "rate", "trend"),
+    [
+        ("it comes nearer", 10, 50, 50, "falling"),
+        ("it keeps its distance", 50, 50, 50, "steady"),
+        ("it falls behind", 80, 50, 50, "growing"),
+    ],
+)
+def test_rate_and_trend_are_those_of_the_last_seconds(
+    name: str, head_grows: int, applies: int, rate: int, trend: str
+) -> None:
+    """A second a step, on a line that lags a thousand events, with a burst before that must not count."""
+    start, line, head = datetime(2025, 1, 1, tzinfo=UTC), SLOW, 2_000
+    event = story().events()[0]
+    line = line.moved(replaced(event, 1_000), began=start, ended=start + timedelta(milliseconds=1), head=head)
+    for second in range(1, 8):
+        head += head_grows
+        to = replaced(event, line.position + applies)
+        began = start + timedelta(seconds=second)
+        line = line.moved(to, began=began, ended=began + timedelta(seconds=1), head=head)
+    assert (line.rate, trend_of(line, line.lag)) == (rate, trend), name
+    assert eta_seconds(line.lag, line.rate) == -(-line.lag // rate)
+    assert eta_seconds(line.lag, 0) is None
+
+
+def test_what_a_line_waited_at_the_head_is_no_part_of_its_rate() -> None:
+    start, event = datetime(2025, 1, 1, tzinfo=UTC), story().events()[0]
+    second = timedelta(seconds=1)
+    line = SLOW.moved(replaced(event, 100), began=start, ended=start + second, head=100)
+    night = start + timedelta(hours=9)
+    line = line.moved(replaced(event, 300), began=night, ended=night + second, head=900)
+    assert (line.rate, line.lag, trend_of(line, line.lag)) == (200, 600, "falling")
+
+
+def replaced(event: Event, position: int) -> Event:
+    return msgspec.structs.replace(event, position=position)
+
+
+def test_who_drives_the_views_is_seen_by_others(database_url: str) -> None:
+    scene, caught_up = open_story(database_url)
+    other = open_views(database_url, LogEvents(scene.log), VIEWS)
+    assert {status.driven for status in other.status()} == {False}, "who only catches up keeps nobody waiting"
+    assert {status.trouble for status in other.status()} == {"undriven"}
+    driving = open_views(database_url, LogEvents(scene.log), VIEWS)
+    said: list[str] = []
+    stop = threading.Event()
+    thread = threading.Thread(target=driving.run, args=(stop, said.append))
+    thread.start()
+    try:
+        scene.do("north", "register-person", person="p-eve", identity_status="established", attributes={})
+        for name in VIEWS:
+            assert other.wait_until(name, scene.log.head(), SECONDS)
+        for views in (driving, other):
+            assert {(status.driven, status.trouble) for status in views.status()} == {(True, None)}
+    finally:
+        stop.set()
+        thread.join()
+    assert said == [f"process {os.getpid()} drives all views"]
+    driving.close()
+    assert {status.driven for status in other.status()} == {False}
+    for views in (caught_up, other):
+        views.close()
+    scene.log.close()
+
+
+def test_whoever_waits_for_another_process_takes_over_when_that_ends(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(running, "OUTAGE_SECONDS", 0.01)
+    events = story().events()
+    first = open_views(database_url, ListSource(events[:30]), VIEWS)
+    first.catch_up()
+    assert first.database.owned(VIEWS) == set(VIEWS)
+    second = open_views(database_url, ListSource(events), VIEWS)
+    with ThreadPoolExecutor() as threads:
+        waiting = threads.submit(second.catch_up)
+        first.close()
+        waiting.result(SECONDS)
+    assert {status.position for status in second.status()} == {len(events)}
+    second.close()
 
 
 def test_a_new_file_is_opened_by_many_at_once(tmp_path: Path) -> None:

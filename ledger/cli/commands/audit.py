@@ -41,9 +41,11 @@ def verify(
 
     if first is not None and last is not None and last < first:
         raise usage("--to lies before --from")
-    with opened(settings_of(database_url=database_url)) as ledger, progress("Verifying") as bar:
+    settings = settings_of(database_url=database_url)
+    url = settings.database_url.get_secret_value()
+    with opened(settings) as ledger, progress("Verifying") as bar:
         head = ledger.log.head()
-        checks = verified(ledger.log, views=ledger.views, first=first or 1, last=last, progress=bar.stage)
+        checks = verified(ledger.log, views=ledger.views, first=first or 1, last=last, progress=bar.stage, url=url)
     _tell_checks(checks, head, as_json=as_json)
 
 

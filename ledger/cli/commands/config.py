@@ -7,7 +7,19 @@ from typing import TYPE_CHECKING, Final
 
 import typer
 
-from ledger.cli.options import AsJson, Auth, DatabaseUrl, Environment, Host, Port, settings_of
+from ledger.cli.options import (
+    AsJson,
+    Auth,
+    DatabaseUrl,
+    Environment,
+    Host,
+    LogFormat,
+    LogLevel,
+    MetricsPort,
+    Port,
+    TrustedHosts,
+    settings_of,
+)
 from ledger.cli.terminal import show_document, show_table
 
 if TYPE_CHECKING:
@@ -26,10 +38,24 @@ def show(
     database_url: DatabaseUrl = None,
     environment: Environment = None,
     auth: Auth = None,
+    trusted_hosts: TrustedHosts = None,
+    log_level: LogLevel = None,
+    log_format: LogFormat = None,
+    metrics_port: MetricsPort = None,
     as_json: AsJson = False,
 ) -> None:
     """Each setting, its value and its source: flag, variable, secret file, .env or default. Secrets are masked."""
-    given = {"host": host, "port": port, "database_url": database_url, "environment": environment, "auth": auth}
+    given = {
+        "host": host,
+        "port": port,
+        "database_url": database_url,
+        "environment": environment,
+        "auth": auth,
+        "trusted_hosts": trusted_hosts,
+        "log_level": log_level,
+        "log_format": log_format,
+        "metrics_port": metrics_port,
+    }
     flags = {name: value for name, value in given.items() if value is not None}
     rows = told(settings_of(**flags), flags)
     if as_json:

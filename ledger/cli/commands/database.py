@@ -16,7 +16,7 @@ from ledger.cli.values import ID_RULE, is_id
 if TYPE_CHECKING:
     from domain.events.event import Event
 
-db = typer.Typer(no_args_is_help=True, help="The database: opened once, checked, described.")
+db = typer.Typer(no_args_is_help=True, help="The database: opened once, checked, described, copied and restored.")
 
 _ORIGIN: Final = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?/custody/[a-z0-9][a-z0-9-]{0,63}", re.ASCII)
 
@@ -133,5 +133,5 @@ def shown_url(url: str) -> str:
         return url
     parts = urlsplit(url)
     user = f"{parts.username}@" if parts.username else ""
-    port = f":{parts.port}" if parts.port else ""
-    return f"{parts.scheme}://{user}{parts.hostname or ''}{port}{parts.path}"
+    # Of several hosts each has its port, which is no port of a URL.
+    return f"{parts.scheme}://{user}{parts.netloc.rpartition('@')[2]}{parts.path}"

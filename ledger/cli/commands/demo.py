@@ -79,7 +79,8 @@ def _told(service: Service, url: str, database_url: str) -> list[str]:
         register = service.writer.register
         counts = {kind: len(list(register.ids(kind))) for kind in KINDS}
         invoices = list(register.ids("invoice"))
-        person = max(id_ for id_ in register.ids("person") if id_ <= "demo-p004")
+        files = [file for id_ in register.ids("person") if (file := register.person(id_)) is not None]
+        person = next((file.person for file in files if file.head.in_custody), files[0].person)
         head = register.position
     made = ", ".join(f"{counts[kind]} {names[counts[kind] != 1]}" for kind, names in KINDS.items())
     custody = sys.argv[0] if Path(sys.argv[0]).name == "custody" else "custody"

@@ -12,6 +12,7 @@ from functools import partial
 from time import monotonic
 from typing import TYPE_CHECKING, Final
 
+from ledger.cli.commands.upkeep import require_current
 from ledger.cli.exits import CommandFailed, ExitCode, Failure, failure_of
 from ledger.cli.opening import BEHIND_SECONDS, opened, opened_log
 from ledger.cli.options import AsJson, Auth, DatabaseUrl, Environment, Host, Port, settings_of
@@ -144,13 +145,6 @@ def views_are_current(settings: Settings) -> str:
         for status in ledger.views.status():
             ledger.views.wait_until(status.view, head, max(0, deadline - monotonic()))
         found = ledger.views.status()
-    late = [status for status in found if status.position < head or status.state == "stopped"]
-    if late:
-        stopped = next((status for status in late if status.state == "stopped"), None)
-        raise CommandFailed(
-            ExitCode.BEHIND,
-            ", ".join(f"{status.view} is {status.state} at position {status.position} of {head}" for status in late),
-            why=f"at position {stopped.error_position}: {stopped.error}" if stopped is not None else None,
-            next_="custody audit verify" if stopped is not None else "custody projections status --watch",
-        )
-    return f"{len(found)} views, each at position {head}"
+    require_current([one for one in found if one.position < head or one.state == "stopped" or one.parked])
+    keeper = "" if any(one.driven for one in found) else ", driven by no process but this one"
+    return f"{len(found)} views, each at position {head}{keeper}"

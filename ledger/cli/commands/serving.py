@@ -6,19 +6,30 @@ import gc
 import signal
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
 from ledger.cli.exits import CommandFailed, ExitCode
-from ledger.cli.options import Auth, DatabaseUrl, Environment, Host, Port, settings_of
+from ledger.cli.options import (
+    Auth,
+    DatabaseUrl,
+    Environment,
+    Host,
+    LogFormat,
+    LogLevel,
+    Port,
+    TrustedHosts,
+    settings_of,
+)
 from ledger.cli.terminal import say, warn
 
 if TYPE_CHECKING:
     from types import FrameType
 
     from ledger.service import Service
+    from ledger.settings import Settings
 
 BACKLOG: Final = 2_048
 COLLECTION: Final = (100_000, 50, 100)
@@ -33,20 +44,54 @@ def serve(
     database_url: DatabaseUrl = None,
     environment: Environment = None,
     auth: Auth = None,
+    trusted_hosts: TrustedHosts = None,
+    log_level: LogLevel = None,
+    log_format: LogFormat = None,
     read_only: Annotated[bool, typer.Option("--read-only", help="Answer questions, and record nothing.")] = False,
+    views: Annotated[
+        bool | None,
+        typer.Option("--views/--no-views", help="Run `custody worker` beside it; with SQLite it does so by itself."),
+    ] = None,
 ) -> None:
-    """Serve the API over one ledger and keep its views, until SIGTERM or Ctrl-C."""
+    """Serve the API over one ledger, until SIGTERM or Ctrl-C. With SQLite a process beside it keeps the views."""
     from ledger.service import open_service
 
-    settings = settings_of(host=host, port=port, database_url=database_url, environment=environment, auth=auth)
+    settings = settings_of(
+        host=host,
+        port=port,
+        database_url=database_url,
+        environment=environment,
+        auth=auth,
+        trusted_hosts=trusted_hosts,
+        log_level=log_level,
+        log_format=log_format,
+    )
     with until_stopped():
-        service = open_service(settings)
+        service = open_service(settings, run_views=False)
         try:
-            with listening(settings.host, settings.port) as listener:
+            with listening(settings.host, settings.port) as listener, views_kept(settings, views):
                 say(f"Serving on {address(listener)}")
                 answer_requests(service, listener, read_only=read_only)
         finally:
             service.close()
+
+
+@contextmanager
+def views_kept(settings: Settings, wanted: bool | None = None) -> Iterator[None]:
+    """A process beside this one keeps the views meanwhile, where that is wanted; with SQLite it is, if left open.
+
+    Apart, because in the writer's process they would halve what it records.
+    """
+    from ledger.children import ViewsProcess
+    from ledger.store import engine_of
+
+    url = settings.database_url.get_secret_value()
+    if not (engine_of(url) == "sqlite" if wanted is None else wanted):
+        say("The views are not kept from here: custody worker does that.")
+        yield
+        return
+    with closing(ViewsProcess(settings, say)):
+        yield
 
 
 @contextmanager
@@ -94,16 +139,23 @@ def answer_requests(service: Service, listener: socket.socket, *, read_only: boo
     import uvicorn
 
     from ledger.http.app import create_app
+    from ledger.http.feed.live import LiveLog
+    from ledger.http.server import Server
+    from ledger.observing.lines import logger, set_up
 
     warn(
         f"auth=none. Whoever can reach {address(listener)} can act for ANY authority and ANY officer: the header "
         "Custody-Actor is believed as it stands. Use it for development, on this machine alone."
     )
+    set_up(service.settings.log_level, service.settings.log_format)
+    log = logger()
+    live = LiveLog(service.log)
     config = uvicorn.Config(
-        create_app(service, read_only=read_only),
+        create_app(service, read_only=read_only, live=live),
         loop="uvloop",
         http="httptools",
         ws="none",
+        log_config=None,
         log_level="warning",
         access_log=False,
         server_header=False,
@@ -111,13 +163,17 @@ def answer_requests(service: Service, listener: socket.socket, *, read_only: boo
         timeout_graceful_shutdown=GRACE_SECONDS,
     )
     spare_the_register_from_collection()
-    uvicorn.Server(config).run(sockets=[listener])
+    log.info("serving", address=address(listener), position=service.writer.register.position)
+    try:
+        Server(config, live).run(sockets=[listener])
+    finally:
+        log.info("stopped", position=service.writer.register.position)
 
 
 def spare_the_register_from_collection() -> None:
-    """Have the collector of cycles walk what is new, and seldom: the register only grows and is no garbage.
+    """Have the collector of cycles walk what is new, and seldom: nothing in the register leads back to itself.
 
-    By default it would walk every file in memory again and again while commands wait.
+    By default it would walk all that is in memory again and again while commands wait.
     """
     gc.collect()
     gc.freeze()

@@ -48,7 +48,10 @@ def test_each_source_wins_over_those_below_it(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("url", "shown"),
-    [(SECRET, "postgresql://ann@db.example:5432/custody"), ("postgresql://ann:hidden@db:no-port/x", "********")],
+    [
+        (SECRET, "postgresql://ann@db.example:5432/custody"),
+        ("postgresql://ann:hidden@db:no-port/x?password=hidden", "postgresql://ann@db:no-port/x"),
+    ],
 )
 def test_no_secret_is_printed(url: str, shown: str) -> None:
     result = custody("config", "show", url=url)

@@ -62,15 +62,16 @@ def test_a_clock_that_stands_before_the_record(sqlite_url: str) -> None:
     assert list(problems(sqlite_url, 5)) == ["clock"]
 
 
-def test_a_view_that_has_stopped(copied: Path) -> None:
+def test_a_view_that_has_parked_events(copied: Path) -> None:
     # A leaf that nobody can read, on which a fence had to come down too.
     Intruder(url_of(copied)).change("stored_events", "state", "rowid = 60", lambda _: b"{}")
     for file in copied.parent.glob("custody.views.db*"):
         file.unlink()
     found = problems(url_of(copied), 3)
     assert list(found) == ["fences", "views"]
-    assert "people is stopped at position 59" in found["views"]["found"]
-    assert found["views"]["next"] == "custody audit verify"
+    assert "people is current at position" in found["views"]["found"]
+    assert "person_facts, event 60: " in found["views"]["found"]
+    assert found["views"]["next"] == "custody audit show 60, then custody projections retry person_facts, or skip"
 
 
 def test_a_library_of_another_version(demo_url: str, monkeypatch: pytest.MonkeyPatch) -> None:

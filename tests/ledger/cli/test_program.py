@@ -40,7 +40,7 @@ def test_the_help_lists_every_command(group: str) -> None:
 def test_every_setting_has_a_flag() -> None:
     from ledger.settings import Settings
 
-    told = custody("serve", "--help").stdout
+    told = custody("serve", "--help").stdout + custody("worker", "--help").stdout
     flags = [f"--{name.replace('_', '-')}" for name in Settings.model_fields]
     assert [flag for flag in flags if flag not in told] == []
 

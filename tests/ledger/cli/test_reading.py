@@ -115,7 +115,8 @@ KEYS: dict[str, tuple[list[str], str | None, list[str]]] = {
         ["views"],
         "views",
         [
-            "advanced_at", "building", "error", "error_position", "generation", "head", "lag", "position", "rate",
+            "advanced_at", "building", "building_eta_seconds", "building_rate", "building_runs", "driven", "error",
+            "error_position", "eta_seconds", "generation", "head", "lag", "parked", "position", "rate", "skipped",
             "state", "trend", "view",
         ],
     ),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
+import os
 import re
 import shlex
 import signal
@@ -114,6 +116,75 @@ def test_it_serves_on_a_free_port_until_it_is_told_to_stop(number: signal.Signal
         pass
 
 
+DRIVES = re.compile(r"process (\d+) drives all views")
+
+
+def drivers(service: Served, count: int) -> list[int]:
+    """The processes that have driven the views of a server, once there have been so many."""
+    with service._heard:
+        assert service._heard.wait_for(lambda: len(DRIVES.findall(service.text)) >= count, SECONDS_MAX), service.text
+    return [int(number) for number in DRIVES.findall(service.text)]
+
+
+def wait_until_nobody_drives(path: Path) -> None:
+    """Block until no process holds the right to drive the views of an SQLite ledger."""
+    with path.with_name(f"{path.stem}.views{path.suffix}.owner.lock").open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+
+
+def test_a_process_beside_it_keeps_the_views_and_is_started_again_and_ends_with_it(copied: Path) -> None:
+    with served("serve", "--port", "0", "--database-url", url_of(copied)) as service:
+        [first] = drivers(service, 1)
+        assert first != service.process.pid
+        assert service.get("/health/ready")["status"] == "ready"
+        os.kill(first, signal.SIGKILL)
+        assert "the process that keeps the views was ended by signal 9" in service.says("another is started")
+        second = drivers(service, 2)[1]
+        assert second not in (first, service.process.pid)
+        service.process.kill()
+        wait_until_nobody_drives(copied)
+
+
+def test_the_views_are_made_anew_by_a_process_of_its_own(copied: Path) -> None:
+    with served("serve", "--port", "0", "--database-url", url_of(copied)) as service:
+        drivers(service, 1)
+        before = service.get("/v1/projections/roll")["generation"]
+        asked = Request(
+            f"{service.address}/v1/projections/roll/rebuilds",
+            headers={"Custody-Actor": "demo-north/demo-north-1"},
+            method="POST",
+        )
+        with urlopen(asked, timeout=SECONDS_MAX) as answer:
+            assert answer.status == 202
+            address = answer.headers["Location"]
+        head = service.get("/v1/projections/roll")["head"]
+        while (state := service.get(address))["state"] == "running":
+            # A read of a view that waits for what is not there yet, instead of a pause of our own.
+            service.get("/health/ready")
+        assert (state["state"], state["differing"], state["error"]) == ("switched", 0, None)
+        assert (state["done"], state["total"]) == (head, head)
+        assert service.get("/v1/projections/roll")["generation"] != before
+
+
+def test_without_a_worker_it_says_that_nobody_drives_the_views(postgresql_url: str) -> None:
+    assert custody("db", "init", *INIT, url=postgresql_url).exit_code == 0
+    with served("serve", "--port", "0", "--database-url", postgresql_url) as service:
+        assert "custody worker" in service.says("not kept from here")
+        ready = service.get("/health/ready")
+        assert (ready["status"], set(ready["views"].values())) == ("degraded", {"undriven"})  # type: ignore[attr-defined]  # a map, as the contract says
+        status = custody("projections", "status", url=postgresql_url)
+        assert "No process drives the views" in status.stderr
+        with started("worker", CUSTODY_DATABASE_URL=postgresql_url) as worker:
+            assert worker.stderr is not None
+            assert DRIVES.search(worker.stderr.readline())
+            assert service.get("/health/ready")["views"] == {}
+            worker.send_signal(signal.SIGTERM)
+            assert worker.wait(SECONDS_MAX) == 0
+    with served("serve", "--views", "--port", "0", "--database-url", postgresql_url) as service:
+        drivers(service, 1)
+        assert service.get("/health/ready")["status"] == "ready"
+
+
 def test_read_only_it_takes_no_command(copied: Path) -> None:
     with served("serve", "--read-only", "--port", "0", "--database-url", url_of(copied)) as service:
         head = service.get("/health/live")
@@ -150,6 +221,8 @@ def test_it_serves_what_init_has_opened(database_url: str) -> None:
     assert custody("db", "init", *INIT, url=database_url).exit_code == 0
     with served("serve", "--port", "0", "--database-url", database_url) as service:
         assert service.get("/health/ready")["position"] == 3
+        if database_url.startswith("sqlite"):
+            drivers(service, 1)
         assert answered("projections", "status", url=database_url)["views"][0]["position"] == 3
         assert service.stop(signal.SIGTERM) == 0
 

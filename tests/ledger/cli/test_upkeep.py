@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import sqlite3
-from contextlib import closing
+from contextlib import closing, nullcontext
 from pathlib import Path
 
+import pytest
+
 from ledger.cli.commands import upkeep
+from ledger.cli.terminal import Bar
 from projections import VIEWS
+from projections.engine.driving import rebuilding
 from tests.ledger.audit.intruder import Intruder
 from tests.ledger.cli.running import answered, custody, url_of
 from tests.ledger.cli.test_audit import PERSON, change_a_view
@@ -22,19 +26,81 @@ def test_the_state_of_every_view_and_of_one(demo_url: str) -> None:
     assert custody("projections", "status", "--watch", "--json", url=demo_url).exit_code == 2
 
 
-def test_a_view_that_has_stopped_ends_with_4_and_names_the_event(copied: Path) -> None:
-    position = 60
-    # A leaf that nobody can read: the views have yet to come to it.
+def spoiled(copied: Path, position: int) -> str:
+    """The copied ledger with a leaf that nobody can read, which the views have yet to come to."""
     Intruder(url_of(copied)).change("stored_events", "state", f"rowid = {position}", lambda _: b"{}")
     for file in copied.parent.glob("custody.views.db*"):
         file.unlink()
-    result = custody("projections", "status", url=url_of(copied))
+    return url_of(copied)
+
+
+def test_parked_events_end_with_4_and_are_named_and_the_rest_is_answered(copied: Path) -> None:
+    position = 60
+    url = spoiled(copied, position)
+    result = custody("projections", "status", url=url)
     assert result.exit_code == 4
-    assert "people is stopped at position 59" in result.stderr
-    assert "at position 60: " in result.stderr
-    stale = custody("people", "find", url=url_of(copied))
-    assert stale.exit_code == 4
-    assert "demo-p0" in stale.stdout
+    assert "people is current at position" in result.stderr
+    assert "missing required field" in result.stderr
+    assert "No process drives the views" in result.stderr
+    [shown] = answered("projections", "status", "people", url=url, code=4)["views"]
+    [event] = shown["parked_events"]
+    assert (event["position"], event["attempts"]) == (position, 1)
+    assert shown["parked"] >= 1
+    assert shown["lag"] == 0
+    people = custody("people", "find", url=url)
+    assert people.exit_code == 4
+    assert "demo-p0" in people.stdout
+    assert "leaves out" in people.stderr
+
+
+def test_a_parked_event_is_retried_in_vain_and_then_skipped_by_an_officer_for_ever(copied: Path) -> None:
+    url, position = spoiled(copied, 60), "60"
+    retried = custody("projections", "retry", "person_facts", url=url)
+    assert retried.exit_code == 3
+    assert "skip person_facts --position 60" in retried.stderr
+    who = ("--officer", "keeper/k-1")
+    for wrong in (
+        ("--position", position, "--officer", "keeper", "--reason", "damaged"),
+        ("--position", position, *who, "--reason", " "),
+        ("--position", "59", *who, "--reason", "damaged"),
+    ):
+        assert custody("projections", "skip", "person_facts", *wrong, url=url).exit_code == 2
+    elsewhere = custody("projections", "skip", "roll", "--position", position, *who, "--reason", "damaged", url=url)
+    assert (elsewhere.exit_code, "person_facts" in elsewhere.stderr) == (2, True)
+    skipped = answered(
+        "projections", "skip", "person_facts", "--position", position, *who, "--reason", "damaged", url=url
+    )
+    assert {row["switched"] for row in skipped["views"]} == {True}
+    [shown] = answered("projections", "status", "person_facts", url=url)["views"]
+    [decision] = shown["skipped_events"]
+    assert (decision["position"], decision["officer"], decision["reason"]) == (60, "k-1", "damaged")
+    assert (shown["parked"], shown["skipped"]) == (0, 1)
+    assert custody("projections", "retry", "person_facts", url=url).exit_code == 0
+    # Ctrl-C and a position that cannot be are told apart from what is wrong with the events.
+    assert custody("projections", "retry", "maps", url=url).exit_code == 2
+
+
+def test_a_rebuild_that_is_interrupted_says_where_it_goes_on(copied: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    url = url_of(copied)
+    monkeypatch.setattr(rebuilding, "PAGE", 50)
+
+    class Interrupting(Bar):
+        def stage(self, label: str, done: int, total: int) -> None:
+            if done >= 100:
+                raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(upkeep, "progress", lambda _label: nullcontext(Interrupting()))
+        stopped = custody("projections", "rebuild", "roll", url=url)
+    assert stopped.exit_code == 130
+    assert "up to position 100 is kept" in stopped.stderr
+    [shown] = answered("projections", "status", "roll", url=url)["views"]
+    assert (shown["building"], shown["building_runs"]) == (100, False)
+    gone_on = custody("projections", "rebuild", "roll", url=url)
+    assert gone_on.exit_code == 0
+    assert "Going on from position 100 of" in gone_on.stderr
+    assert "a second." in gone_on.stderr
+    assert "Going on" not in custody("projections", "rebuild", "roll", "--afresh", url=url).stderr
 
 
 def test_what_differs_is_named_and_restored_only_when_that_is_asked_for(copied: Path) -> None:
@@ -57,10 +123,7 @@ def _status(url: str) -> str:
     return str(next(row["status"] for row in rows if row["person"] == PERSON))
 
 
-def test_a_person_at_the_terminal_may_say_yes(copied: Path, monkeypatch: object) -> None:
-    import pytest
-
-    assert isinstance(monkeypatch, pytest.MonkeyPatch)
+def test_a_person_at_the_terminal_may_say_yes(copied: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     url = url_of(copied)
     change_a_view(copied)
     monkeypatch.setattr(upkeep, "is_confirmed", lambda _question, *, yes: not yes)
