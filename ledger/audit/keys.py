@@ -9,9 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-import msgspec
-
 from ledger.audit.findings import Check, Finding
+from ledger.audit.record import UNREADABLE
 from ledger.store.leaf import decode_leaf
 from ledger.store.log import EventLog, Remembered, Row
 
@@ -60,7 +59,10 @@ class KeyRuns:
             self._settled = until
 
     def end(self) -> None:
-        """Judge everything that is left; records beyond the head speak of events that were cut off."""
+        """Judge everything that is left; records beyond the head speak of events that were cut off.
+
+        Unless the log has grown since the audit began: the head is asked for after the records have been read.
+        """
         if self._open is not None:
             self._extend(self._open)
             self._closed.append(self._open)
@@ -69,7 +71,11 @@ class KeyRuns:
 
     def _judge(self, first: int, last: int) -> None:
         runs = {run.first: run for run in self._closed if run.first >= self._first}
-        for record in self._log.remembered_between(first, last):
+        records = self._log.remembered_between(first, last)
+        grown_to = self._log.head() if records and records[-1].first_position > self._head else self._head
+        for record in records:
+            if self._head < record.first_position <= record.first_position + record.count - 1 <= grown_to:
+                continue
             run = runs.get(record.first_position)
             if run is not None and (run.key, run.count) == ((record.authority, record.key), record.count):
                 del runs[run.first]
@@ -126,6 +132,6 @@ def _key_at(log: EventLog, position: int) -> Key | None:
     rows: list[Row] = log.scan(position - 1, 1)
     try:
         leaf = decode_leaf(rows[0].leaf) if rows and rows[0].position == position else None
-    except (msgspec.DecodeError, TypeError):
+    except UNREADABLE:
         return None
     return (leaf.actor.authority, leaf.command_id) if leaf is not None else None

@@ -1,86 +1,195 @@
-"""The record as an audit holds it: every readable event, the register they amount to, and each person's own share."""
+"""The record as an audit holds it: every readable event, the register they amount to, and each person's own share.
+
+An audit of a long log is shared out among processes, and then each holds the people of its `Share` alone, beside the
+whole registry. Who belongs to which share follows from the id, so nobody needs to be told.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Final
+from zlib import crc32
 
 import msgspec
 
-from domain.events import person, transfer
+from domain.events import decode_body, person, transfer
 from domain.events.event import Body, Event
 from domain.events.invoice import CustodyDaysBilled
 from domain.events.transfer import TransferRequested
-from domain.names import PersonId
+from domain.names import EventId, PersonId
 from domain.register import Register
 from ledger.audit.findings import Progress, quiet
-from ledger.store.leaf import read_event
+from ledger.store.leaf import Leaf, decode_leaf, text64
 from ledger.store.log import EventLog, Row
 
 PAGE: Final = 5_000
+PARTS: Final = 64
+UNREADABLE: Final = (msgspec.DecodeError, KeyError, TypeError, UnicodeDecodeError, RecursionError)
+"""What the bytes of a leaf raise that are none."""
 CUSTODY_FACTS: Final[frozenset[type[Body]]] = frozenset({*person.EVENTS, *transfer.EVENTS})
+
+
+class Share(msgspec.Struct, frozen=True):
+    """The people in the parts `first` up to `end`, which is not included; all of them are in `PARTS` parts."""
+
+    first: int = 0
+    end: int = PARTS
+
+    def holds(self, person_id: str) -> bool:
+        """Whether that person is in the share."""
+        return self == EVERYBODY or self.first <= crc32(person_id.encode()) % PARTS < self.end
+
+
+EVERYBODY: Final = Share()
 
 
 @dataclass(slots=True)
 class Record:
-    """A log from its first event to `position`, read again from nothing.
+    """A log from its first event to `position`, recorded at `recorded_at`, read again from nothing.
 
     `people` are the events of each person's own stream and of the person's transfers, in recorded order; `billed` the
-    claims of invoices that name the person. An event that cannot be read is left out: the rows check names it.
+    claims of invoices that name the person; `registry` what is about nobody, by position. An event that cannot be read
+    is left out: the rows check names it.
     """
 
+    share: Share = EVERYBODY
     register: Register = field(default_factory=Register)
-    events: dict[int, Event] = field(default_factory=dict)
     people: dict[PersonId, list[Event]] = field(default_factory=dict)
     billed: dict[PersonId, list[Event]] = field(default_factory=dict)
+    registry: dict[int, Event] = field(default_factory=dict)
     position: int = 0
+    recorded_at: datetime | None = None
     _of_transfer: dict[str, PersonId] = field(default_factory=dict)
+    _is_outside: dict[str, bool] = field(default_factory=dict)
 
     def take(self, event: Event) -> None:
-        """One more event, in the order of positions."""
-        self.register.evolve(event)
-        self.events[event.position] = event
-        self.position = event.position
-        if isinstance(event.body, CustodyDaysBilled):
-            self.billed.setdefault(event.body.person, []).append(event)
-        elif (who := self._person(event)) is not None and type(event.body) in CUSTODY_FACTS:
-            self.people.setdefault(who, []).append(event)
+        """One more event, in the order of positions; of people outside the share only its time is kept."""
+        self.position, self.recorded_at = event.position, event.recorded_at
+        body = event.body
+        if isinstance(body, TransferRequested):
+            self._of_transfer.setdefault(event.stream, body.person)
+        if isinstance(body, CustodyDaysBilled):
+            if self.share.holds(body.person):
+                self.register.evolve(event)
+                self.billed.setdefault(body.person, []).append(event)
+        elif not self.leaves_out(event.stream):
+            self.register.evolve(event)
+            who = self._person(event.stream)
+            if who is None:
+                self.registry[event.position] = event
+            elif type(body) in CUSTODY_FACTS:
+                self.people.setdefault(who, []).append(event)
 
-    def _person(self, event: Event) -> PersonId | None:
-        kind, _, id_ = event.stream.partition(":")
+    def leaves_out(self, stream: str) -> bool:
+        """Whether a stream is about somebody outside the share; one that nobody is known for yet is not."""
+        is_outside = self._is_outside.get(stream)
+        if is_outside is None:
+            who = self._person(stream)
+            if who is None:
+                return False
+            is_outside = self._is_outside[stream] = not self.share.holds(who)
+        return is_outside
+
+    def _person(self, stream: str) -> PersonId | None:
+        kind, _, id_ = stream.partition(":")
         if kind == "person":
             return PersonId(id_)
-        if isinstance(event.body, TransferRequested):
-            self._of_transfer.setdefault(event.stream, event.body.person)
-        return self._of_transfer.get(event.stream) if kind == "transfer" else None
+        return self._of_transfer.get(stream) if kind == "transfer" else None
 
 
-def read_record(log: EventLog, *, to: int | None = None, progress: Progress = quiet) -> Record:
+def read_record(
+    log: EventLog, *, to: int | None = None, share: Share = EVERYBODY, progress: Progress = quiet
+) -> Record:
     """The record of the first `to` positions, by default of all there are now."""
     head = log.head()
     last = head if to is None else min(to, head)
-    record = Record()
-    for event in readable(log, last, progress):
-        record.take(event)
+    record = Record(share)
+    after = 0
+    while after < last and (rows := log.scan(after, min(PAGE, last - after))):
+        rows = [row for row in rows if row.position <= last]
+        for event in _readable(rows, record):
+            record.take(event)
+        if rows and rows[-1].position >= record.position:
+            _end(record, rows)
+        after = rows[-1].position if rows else last
+        progress("reading", after, last)
     return record
 
 
-def readable(log: EventLog, last: int, progress: Progress = quiet) -> Iterator[Event]:
-    """The events of the first `last` positions that can be read at all."""
-    after = 0
-    while after < last and (rows := log.scan(after, PAGE)):
-        for row in rows:
-            event = _event(row) if row.position <= last else None
-            if event is not None:
-                yield event
-        after = rows[-1].position
-        progress("reading", min(after, last), last)
+class _Named(msgspec.Struct):
+    """As much of a leaf as it takes to see whom it is about."""
+
+    stream: str
 
 
-def _event(row: Row) -> Event | None:
-    try:
-        event = read_event(row)
-    except (msgspec.DecodeError, KeyError, ValueError, TypeError):
+_NAMED: Final = msgspec.json.Decoder(_Named)
+
+
+def _readable(rows: list[Row], record: Record) -> Iterator[Event]:
+    """The events of the share in a page of rows, without those that cannot be read at all."""
+    for row in rows:
+        if record.share != EVERYBODY:
+            try:
+                if record.leaves_out(_NAMED.decode(row.leaf).stream):
+                    continue
+            except UNREADABLE:
+                continue
+        event = event_in(row)
+        if event is not None:
+            yield event
+
+
+def _end(record: Record, rows: list[Row]) -> None:
+    """Let the record end with the last event that can be read, whomever it is about."""
+    for row in reversed(rows):
+        event = event_in(row) if row.position > record.position else None
+        if event is not None:
+            record.position, record.recorded_at = event.position, event.recorded_at
+            return
+
+
+def event_in(row: Row) -> Event | None:
+    """The event a row holds, `None` where it cannot be read: whoever audits it, and however it is shared out."""
+    data = bytes_in(row.leaf)
+    if data is None:
         return None
-    return event if event.occurred_at.tzinfo is not None and event.recorded_at.tzinfo is not None else None
+    try:
+        leaf = decode_leaf(data)
+        body = decode_body(leaf.type, leaf.body)
+    except UNREADABLE:
+        return None
+    return event_of(row, leaf, body, instant_in(leaf.recorded_at))
+
+
+def event_of(row: Row, leaf: Leaf, body: Body, recorded_at: datetime | None) -> Event | None:
+    """The event of a leaf that is decoded already; `None` where a time has no offset, or the row no leaf hash."""
+    if recorded_at is None or leaf.occurred_at.tzinfo is None or not isinstance(row.leaf_hash, bytes):
+        return None
+    return Event(
+        position=row.position,
+        event_id=EventId(leaf.event_id),
+        stream=leaf.stream,
+        stream_version=leaf.stream_version,
+        actor=leaf.actor,
+        occurred_at=leaf.occurred_at,
+        recorded_at=recorded_at,
+        command_id=leaf.command_id,
+        leaf_hash=text64(row.leaf_hash),
+        body=body,
+    )
+
+
+def bytes_in(value: object) -> bytes | None:
+    """What a column holds, if that is bytes; in a row that was scanned it may be anything."""
+    return value if isinstance(value, bytes) else None
+
+
+def instant_in(text: str) -> datetime | None:
+    """The instant a text states; `None` where it states none, or one without an offset."""
+    try:
+        instant = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return instant if instant.tzinfo is not None else None

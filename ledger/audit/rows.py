@@ -8,22 +8,20 @@ the digest of a command as it was sent, and the events do not hold that command,
 
 from __future__ import annotations
 
-import base64
 import binascii
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
-import msgspec
-
-from domain.canonical import is_canonical
 from domain.events import BODIES, decode_body
-from domain.events.event import Body, Fact
+from domain.events.event import Body, Event, Fact
 from domain.events.person import HandoverAccepted, HandoverOffered, HandoverRefused
+from ledger.audit.canonical_form import has_canonical_form
 from ledger.audit.findings import Check, Finding, Progress, quiet
 from ledger.audit.keys import KeyRuns
+from ledger.audit.record import UNREADABLE, bytes_in, event_in, event_of, instant_in
 from ledger.store.leaf import LEAF_BYTES_MAX, Leaf, decode_leaf, text64
 from ledger.store.log import EventLog, PositionMissing, Row
 from ledger.store.merkle import Frontier, leaf_hash
@@ -35,6 +33,8 @@ SALT_BYTES: Final = 32
 
 _RECORDED = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
 _STREAM_KINDS = frozenset({"authority", "facility", "agreement", "person", "transfer", "invoice", "epoch"})
+
+Each = Callable[[Event], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,16 +49,29 @@ class Walked:
     root: str
 
 
-def check_rows(log: EventLog, *, first: int = 1, last: int | None = None, progress: Progress = quiet) -> Walked:
-    """Walk the positions `first` to `last`, both inclusive, by default all there are now."""
-    head = log.head()
+def check_rows(
+    log: EventLog,
+    *,
+    first: int = 1,
+    last: int | None = None,
+    head: int | None = None,
+    progress: Progress = quiet,
+    each: Each | None = None,
+) -> Walked:
+    """Walk the positions `first` to `last`, both inclusive, by default up to `head`, which is the log's as it is now.
+
+    What is recorded while it walks lies beyond `head` and is left alone. `each` is handed every event that can be read,
+    in order, so that a whole audit decodes the log once.
+    """
+    head = log.head() if head is None else head
     walk = _Walk(log, first, head if last is None else min(last, head), head)
     after = first - 1
     while after < walk.last and (rows := log.scan(after, PAGE)):
-        for row in rows:
-            if row.position <= walk.last:
-                walk.take(row)
         after = rows[-1].position
+        for row in rows if after <= walk.last else [row for row in rows if row.position <= walk.last]:
+            event = walk.take(row)
+            if event is not None and each is not None:
+                each(event)
         walk.keys.settle()
         progress(ROWS, min(after, walk.last), walk.last)
     walk.end()
@@ -67,11 +80,29 @@ def check_rows(log: EventLog, *, first: int = 1, last: int | None = None, progre
 
 @dataclass(slots=True)
 class _Stream:
-    """Where a stream has come to: version, leaf hash and position of its last event."""
+    """Where a stream has come to: version, leaf hash and position of its last event; whether its kind is known."""
 
+    is_known: bool
     version: int = 0
     leaf_hash: str = ""
     position: int = 0
+
+
+@dataclass(slots=True)
+class _Clock:
+    """Reads times of recording; events recorded together mostly bear the same one, and it is read once."""
+
+    text: str = ""
+    instant: datetime | None = None
+    is_exact: bool = False
+    """Whether the text read last is a time in UTC to the millisecond."""
+
+    def read(self, text: str) -> datetime | None:
+        """What `instant_in` finds."""
+        if text != self.text:
+            self.text, self.instant = text, instant_in(text)
+            self.is_exact = self.instant is not None and _RECORDED.fullmatch(text) is not None
+        return self.instant
 
 
 @dataclass(slots=True)
@@ -96,6 +127,7 @@ class _Walk:
     recorded_at: str = ""
     recorded_by: int = 0
     next: int = 0
+    clock: _Clock = field(default_factory=_Clock)
     keys: KeyRuns = field(init=False)
 
     def __post_init__(self) -> None:
@@ -104,13 +136,40 @@ class _Walk:
         if self.first > 1 and (before := self.log.scan(self.first - 2, 1)):
             self.recorded_at, self.recorded_by = _recorded_at(before[0]), before[0].position
 
-    def take(self, row: Row) -> None:
-        """Judge one row."""
-        self._hole(row.position)
+    def take(self, row: Row) -> Event | None:
+        """Judge one row; the event in it, unless it cannot be read."""
+        if row.position != self.next:
+            self._hole(row.position)
         self.next = row.position + 1
-        self.rows.look(self._row(row))
+        self.rows.looked_at += 1
         self.whole.looked_at += 1
-        self.frontier.append(row.leaf_hash if _is_bytes(row.leaf_hash) else b"")
+        stored, data = bytes_in(row.leaf_hash), bytes_in(row.leaf)
+        self.frontier.append(stored or b"")
+        if data is None:
+            self._wrong(row, "leaf", "bytes", "text")
+            return None
+        digest = leaf_hash(data)
+        hash64 = text64(digest)
+        if stored != digest:
+            self._wrong(row, "leaf hash", hash64, _shown(row.leaf_hash))
+        if len(data) > LEAF_BYTES_MAX:
+            self._wrong(row, "leaf", f"at most {LEAF_BYTES_MAX} bytes", len(data))
+        if not has_canonical_form(data):
+            self._wrong(row, "leaf", "canonical JSON", "other bytes")
+        try:
+            leaf = decode_leaf(data)
+            body = decode_body(leaf.type, leaf.body)
+        except UNREADABLE:
+            self._wrong(row, "leaf", f"a leaf of one of {len(BODIES)} types", "something else")
+            return None
+        stream = self.streams.get(leaf.stream) or self._stream(leaf)
+        self._columns(row, leaf)
+        recorded_at = self._fields(row, leaf, body, stream)
+        if isinstance(body, (HandoverOffered, HandoverAccepted, HandoverRefused)):
+            self._answer(row, body, hash64)
+        self._links(row, leaf, stream, hash64)
+        self.keys.take(row.position, (leaf.actor.authority, leaf.command_id))
+        return event_of(row, leaf, body, recorded_at)
 
     def end(self) -> None:
         """Judge what lies behind the last row."""
@@ -133,66 +192,73 @@ class _Walk:
             )
         )
 
-    def _row(self, row: Row) -> Iterator[Finding]:
-        if not _is_bytes(row.leaf):
-            yield _wrong(row, "leaf", "bytes", "text")
-            return
-        digest = leaf_hash(row.leaf)
-        if row.leaf_hash != digest:
-            yield _wrong(row, "leaf hash", text64(digest), _shown(row.leaf_hash))
-        if len(row.leaf) > LEAF_BYTES_MAX:
-            yield _wrong(row, "leaf", f"at most {LEAF_BYTES_MAX} bytes", len(row.leaf))
-        if not is_canonical(row.leaf):
-            yield _wrong(row, "leaf", "canonical JSON", "other bytes")
-        try:
-            leaf = decode_leaf(row.leaf)
-            body = decode_body(leaf.type, leaf.body)
-        except (msgspec.DecodeError, KeyError, UnicodeDecodeError):
-            yield _wrong(row, "leaf", f"a leaf of one of {len(BODIES)} types", "something else")
-            return
-        columns = (
-            ("event_id", leaf.event_id, row.event_id),
-            ("topic", leaf.type, row.type),
-            ("originator_id", leaf.stream, row.stream),
-            ("originator_version", leaf.stream_version, row.stream_version),
-        )
-        yield from (_wrong(row, f"column {name}", want, is_) for name, want, is_ in columns if want != is_)
-        yield from (_wrong(row, name, want, is_) for name, want, is_ in _malformed(leaf, body))
-        yield from self._answer(row, leaf, body)
-        self.whole.findings.extend(self._links(row, leaf, text64(digest)))
-        self.keys.take(row.position, (leaf.actor.authority, leaf.command_id))
+    def _wrong(self, row: Row, name: str, expected: object, found: object) -> None:
+        self.rows.findings.append(_wrong(row, name, expected, found))
 
-    def _links(self, row: Row, leaf: Leaf, digest: str) -> Iterator[Finding]:
-        stream = self._stream(leaf)
-        beside = (stream.position, row.position) if stream.position else (row.position,)
-        if leaf.stream_version != stream.version + 1:
-            yield _wrong(row, "stream_version", stream.version + 1, leaf.stream_version, WHOLE, beside)
-        if leaf.prev != stream.leaf_hash:
-            yield _wrong(row, "prev", stream.leaf_hash or "nothing", leaf.prev or "nothing", WHOLE, beside)
+    def _columns(self, row: Row, leaf: Leaf) -> None:
+        """Every column that repeats a field of the leaf says the same."""
+        said = (leaf.event_id, leaf.type, leaf.stream, leaf.stream_version)
+        if said == (row.event_id, row.type, row.stream, row.stream_version):
+            return
+        if leaf.event_id != row.event_id:
+            self._wrong(row, "column event_id", leaf.event_id, row.event_id)
+        if leaf.type != row.type:
+            self._wrong(row, "column topic", leaf.type, row.type)
+        if leaf.stream != row.stream:
+            self._wrong(row, "column originator_id", leaf.stream, row.stream)
+        if leaf.stream_version != row.stream_version:
+            self._wrong(row, "column originator_version", leaf.stream_version, row.stream_version)
+
+    def _fields(self, row: Row, leaf: Leaf, body: Body, stream: _Stream) -> datetime | None:
+        """Fields that decode and yet are not what TRUST §1 says of them; the time of recording, where it is one."""
+        recorded_at = self.clock.read(leaf.recorded_at)
+        if not self.clock.is_exact:
+            self._wrong(row, "recorded_at", "UTC to the millisecond", leaf.recorded_at)
+        if leaf.occurred_at.tzinfo is None:
+            self._wrong(row, "occurred_at", "an offset", "none")
+        if not _is_salt(leaf.salt):
+            self._wrong(row, "salt", f"{SALT_BYTES} bytes in base64", "something else")
+        if leaf.signatures:
+            self._wrong(row, "signatures", "none, as no key is registered", len(leaf.signatures))
+        if not stream.is_known:
+            self._wrong(row, "stream", "a kind of stream", leaf.stream)
+        if isinstance(body, Fact) and body.flags and list(body.flags) != sorted(set(body.flags)):
+            self._wrong(row, "flags", "sorted, each once", " ".join(body.flags))
+        return recorded_at
+
+    def _links(self, row: Row, leaf: Leaf, stream: _Stream, digest: str) -> None:
+        if leaf.stream_version != stream.version + 1 or leaf.prev != stream.leaf_hash:
+            self._unlinked(row, leaf, stream)
         stream.version, stream.leaf_hash, stream.position = leaf.stream_version, digest, row.position
         if leaf.recorded_at < self.recorded_at:
-            beside = (self.recorded_by, row.position)
-            yield _wrong(row, "recorded_at", f"not before {self.recorded_at}", leaf.recorded_at, WHOLE, beside)
-        if leaf.recorded_at >= self.recorded_at:
+            beside, expected = (self.recorded_by, row.position), f"not before {self.recorded_at}"
+            self.whole.findings.append(_wrong(row, "recorded_at", expected, leaf.recorded_at, WHOLE, beside))
+        else:
             self.recorded_at, self.recorded_by = leaf.recorded_at, row.position
 
-    def _answer(self, row: Row, leaf: Leaf, body: Body) -> Iterator[Finding]:
+    def _unlinked(self, row: Row, leaf: Leaf, stream: _Stream) -> None:
+        beside = (stream.position, row.position) if stream.position else (row.position,)
+        found = self.whole.findings
+        if leaf.stream_version != stream.version + 1:
+            found.append(_wrong(row, "stream_version", stream.version + 1, leaf.stream_version, WHOLE, beside))
+        if leaf.prev != stream.leaf_hash:
+            found.append(_wrong(row, "prev", stream.leaf_hash or "nothing", leaf.prev or "nothing", WHOLE, beside))
+
+    def _answer(self, row: Row, body: HandoverOffered | HandoverAccepted | HandoverRefused, digest: str) -> None:
         """An answer names the leaf of an offer of its handover; which of several counted then is law L3's."""
-        self._stream(leaf)
         if isinstance(body, HandoverOffered):
-            self.offers.setdefault(body.handover, set()).add(text64(leaf_hash(row.leaf)))
-        elif isinstance(body, (HandoverAccepted, HandoverRefused)):
-            offers = self.offers.get(body.handover, set())
-            if body.answers not in offers:
-                yield _wrong(row, "answers", " or ".join(sorted(offers)) or "an offer before it", body.answers)
+            self.offers.setdefault(body.handover, set()).add(digest)
+            return
+        offers = self.offers.get(body.handover, set())
+        if body.answers not in offers:
+            self._wrong(row, "answers", " or ".join(sorted(offers)) or "an offer before it", body.answers)
 
     def _stream(self, leaf: Leaf) -> _Stream:
-        """The stream's state before this leaf; one that began before the range is read up to it once."""
-        if leaf.stream not in self.streams:
-            stream = self.streams[leaf.stream] = _Stream()
-            if self.first > 1 and leaf.stream_version > 1:
-                self._begin(leaf.stream, stream)
-        return self.streams[leaf.stream]
+        """The state of a stream that is met first; one that began before the range is read up to this leaf."""
+        stream = self.streams[leaf.stream] = _Stream(leaf.stream.partition(":")[0] in _STREAM_KINDS)
+        if self.first > 1 and leaf.stream_version > 1:
+            self._begin(leaf.stream, stream)
+        return stream
 
     def _begin(self, name: str, stream: _Stream) -> None:
         try:
@@ -202,26 +268,9 @@ class _Walk:
         for row in rows:
             stream.version, stream.leaf_hash = row.stream_version, text64(row.leaf_hash)
             stream.position = row.position
-            if row.type == HandoverOffered.wire:
-                offer = decode_body(row.type, decode_leaf(row.leaf).body)
-                assert isinstance(offer, HandoverOffered)
-                self.offers.setdefault(offer.handover, set()).add(stream.leaf_hash)
-
-
-def _malformed(leaf: Leaf, body: Body) -> Iterator[tuple[str, object, object]]:
-    """Fields that decode and yet are not what TRUST §1 says of them."""
-    if not _RECORDED.fullmatch(leaf.recorded_at) or not _is_time(leaf.recorded_at):
-        yield "recorded_at", "UTC to the millisecond", leaf.recorded_at
-    if leaf.occurred_at.tzinfo is None:
-        yield "occurred_at", "an offset", "none"
-    if len(_bytes64(leaf.salt)) != SALT_BYTES:
-        yield "salt", f"{SALT_BYTES} bytes in base64", "something else"
-    if leaf.signatures:
-        yield "signatures", "none, as no key is registered", len(leaf.signatures)
-    if leaf.stream.partition(":")[0] not in _STREAM_KINDS:
-        yield "stream", "a kind of stream", leaf.stream
-    if isinstance(body, Fact) and list(body.flags) != sorted(set(body.flags)):
-        yield "flags", "sorted, each once", " ".join(body.flags)
+            event = event_in(row) if row.type == HandoverOffered.wire else None
+            if event is not None and isinstance(event.body, HandoverOffered):
+                self.offers.setdefault(event.body.handover, set()).add(stream.leaf_hash)
 
 
 def _leaves_beyond(log: EventLog, head: int) -> Iterator[Finding]:
@@ -229,7 +278,7 @@ def _leaves_beyond(log: EventLog, head: int) -> Iterator[Finding]:
         beyond = len(log.leaf_hashes(head, PAGE))
     except PositionMissing:
         beyond = 1
-    if beyond:
+    if head + beyond > log.head():
         yield Finding(
             law=ROWS, subject="leaves", positions=(head + 1,), expected="an event for every leaf hash", found="none"
         )
@@ -247,33 +296,21 @@ def _wrong(
     )
 
 
-def _is_bytes(value: object) -> bool:
-    """Whether a column holds what its type says; a row that was scanned may hold anything."""
-    return isinstance(value, bytes)
-
-
 def _shown(digest: object) -> str:
     return text64(digest) if isinstance(digest, bytes) else "none" if digest is None else "text"
 
 
-def _bytes64(text: str) -> bytes:
+def _is_salt(text: str) -> bool:
+    """Whether a text is the base64 of as many bytes as a salt has, and the only such text (TRUST §1.8)."""
     try:
-        data = base64.b64decode(text, validate=True)
+        salt = binascii.a2b_base64(text)
     except (binascii.Error, ValueError):
-        return b""
-    return data if text64(data) == text else b""
-
-
-def _is_time(text: str) -> bool:
-    try:
-        datetime.fromisoformat(text)
-    except ValueError:
         return False
-    return True
+    return len(salt) == SALT_BYTES and text64(salt) == text
 
 
 def _recorded_at(row: Row) -> str:
     try:
         return decode_leaf(row.leaf).recorded_at
-    except msgspec.DecodeError:
+    except UNREADABLE:
         return ""

@@ -11,14 +11,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from itertools import zip_longest
 
-from domain.custody.fold import fold
+from domain.custody.fold import fold, settled
+from domain.custody.grounds import Grounds
 from domain.custody.standing import standing_flags
 from domain.custody.state import CustodyState
 from domain.custody.timeline import Gap, Placement, Spell, Stay, Timeline, Unaccounted, timeline
 from domain.events.event import Event
 from domain.files.person import PersonFile, evolve
 from ledger.audit.findings import Finding
-from ledger.audit.laws.lives import Life, is_in_order, text
+from ledger.audit.laws.lives import Life, text
 
 LEFT_BY_CORRECTIONS = frozenset({"corrected", "ground-corrected"})
 """The standing flags that say that there was a correction, and so are no part of law (a)."""
@@ -89,8 +90,8 @@ def beliefs_stand(life: Life, file: PersonFile | None) -> Iterator[Finding]:
     if file is None or file.events != life.events:
         yield life.wrong("L9", "the person's events in the person's file", "others, or another order")
         return
-    yield from _head(life, life.events, file)
-    if not is_in_order(life):
+    yield from _head(life, settled(life.steps, Grounds(life.events, life.places, life.counting), life.places), file)
+    if not life.is_in_order:
         yield from _beliefs(life, life.events)
 
 
@@ -99,8 +100,9 @@ def _beliefs(life: Life, events: Sequence[Event]) -> Iterator[Finding]:
     for index, event in enumerate(events, start=1):
         first, known_at = events[:index], event.position
         file = evolve(file, event, life.places)
-        yield from _head(life, first, file)
-        if fold(events, life.places, None, known_at) != fold(first, life.places):
+        folded = fold(first, life.places)
+        yield from _head(life, folded, file)
+        if fold(events, life.places, None, known_at) != folded:
             yield life.wrong("L9", "the fold of the first events", "another state", at=[known_at])
         now, then = timeline(events, life.places, None, known_at), timeline(first, life.places)
         if now != then:
@@ -108,11 +110,10 @@ def _beliefs(life: Life, events: Sequence[Event]) -> Iterator[Finding]:
             yield life.wrong("L9", wanted, found, at=[known_at])
 
 
-def _head(life: Life, events: Sequence[Event], file: PersonFile) -> Iterator[Finding]:
-    folded = fold(events, life.places)
+def _head(life: Life, folded: CustodyState | None, file: PersonFile) -> Iterator[Finding]:
     if folded is not None and file.head != folded:
-        found = f"the file's head says {file.head.status.value}"
-        yield life.wrong("L9", f"{folded.status.value}, as folded at once", found, at=[events[-1].position])
+        found, at = f"the file's head says {file.head.status.value}", [file.events[-1].position]
+        yield life.wrong("L9", f"{folded.status.value}, as folded at once", found, at=at)
 
 
 def _first_difference(wanted: Sequence[str], found: Sequence[str]) -> tuple[str, str]:

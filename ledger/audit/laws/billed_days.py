@@ -99,12 +99,13 @@ def _is_earned(record: Record, claim: _Claim) -> Iterator[Finding]:
         yield claim.wrong(
             f"held at {claim.body.facility} on {_days(not_held)}", f"not held there, as known at {closed_at}"
         )
-    closing = record.events.get(closed_at, claim.event)
+    closing = record.registry.get(closed_at, claim.event)
     verdicts = _verdicts(record, claim, Knowledge(as_of=closing.recorded_at, known_at=closed_at))
     unearned = [day for day in claim.days if verdicts.get(day, "not-in-custody") not in EARNED and day not in not_held]
     for reason, days in _by_reason(unearned, verdicts).items():
         yield claim.wrong(f"{_days(days)} earned, as known at {closed_at}", reason)
-    now = _verdicts(record, claim, Knowledge(as_of=record.events[record.position].recorded_at))
+    assert record.recorded_at is not None, "a record with a claim has an end"
+    now = _verdicts(record, claim, Knowledge(as_of=record.recorded_at))
     fine = [day for day in claim.days if day not in not_held and day not in unearned]
     lost = [day for day in fine if now.get(day, "not-in-custody") not in EARNED]
     since = _since(events, closed_at)

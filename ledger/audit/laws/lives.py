@@ -6,28 +6,36 @@ the order in which they happened, every earlier belief is a beginning of the las
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from itertools import pairwise
 
 from domain.custody.counting import CountedFact, Counting, count
-from domain.custody.grounds import reaches_back
+from domain.custody.fold import Taken, walk
+from domain.custody.grounds import Grounds, reaches_back
 from domain.custody.places import Places
-from domain.custody.timeline import Timeline, timeline
+from domain.custody.state import CustodyState
+from domain.custody.timeline import Timeline, drawn
 from domain.events.event import Event
-from domain.events.person import FactCorrected
-from domain.names import PersonId
+from domain.names import FacilityId, PersonId
 from ledger.audit.findings import Finding
 from ledger.audit.laws.reading import Reading
 from projections.engine.instants import kept, shown
 
+Held = tuple[FacilityId, datetime, datetime | None]
+"""A place, from when and until when, `None` while it goes on."""
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+
+@dataclass(frozen=True, kw_only=True)
 class Life:
     """What the record says of a person at the position `known_at`. `events` are those recorded by then, in order.
 
-    `reading` is the audit's own verdict on which of them count, `counting` that of the fold.
+    `reading` is the audit's own verdict on which of them count, `counting` that of the fold, and `steps` what the fold
+    makes of each fact that counts, one after the other. What several laws ask for
+    is worked out once, when the first of them does.
     """
 
     person: PersonId
@@ -35,6 +43,7 @@ class Life:
     events: tuple[Event, ...]
     counting: Counting
     reading: Reading
+    steps: tuple[Taken, ...]
     timeline: Timeline
     places: Places
 
@@ -42,6 +51,45 @@ class Life:
     def facts(self) -> tuple[CountedFact, ...]:
         """The facts that count, in the order in which they stand."""
         return self.counting.facts
+
+    @cached_property
+    def _instants(self) -> list[datetime]:
+        return [fact.instant for fact in self.facts]
+
+    @cached_property
+    def held(self) -> list[Held]:
+        """Where the person was counted, from the spells alone: a place is kept over absences and reports."""
+        found: list[Held] = []
+        place: FacilityId | None = None
+        custodian: str | None = None
+        for spell in self.timeline.spells:
+            if spell.status not in ("held", "absent"):
+                place = None
+                continue
+            kind, _, name = spell.at.partition(":")
+            here = FacilityId(name) if kind == "facility" else place
+            if here is None:
+                continue
+            if (here, spell.custodian) == (place, custodian):
+                found[-1] = (here, found[-1][1], spell.to)
+            else:
+                found.append((here, spell.from_, spell.to))
+            place, custodian = here, spell.custodian
+        return found
+
+    def at(self, instant: datetime) -> CustodyState | None:
+        """The state at an instant, papers apart; `None` before the first fact."""
+        stands = bisect_right(self._instants, instant)
+        return self.steps[stands - 1][2] if stands else None
+
+    @cached_property
+    def is_in_order(self) -> bool:
+        """Whether each fact stood last when it was recorded and changed nothing before it."""
+        if self.reading.is_corrected:
+            return False
+        if any(later.event.position < earlier.event.position for earlier, later in pairwise(self.facts)):
+            return False
+        return not any(reaches_back(event, self.events[:index]) for index, event in enumerate(self.events) if index)
 
     def event(self, position: int) -> Event | None:
         """The event at that position, if it is the person's."""
@@ -71,13 +119,16 @@ class Life:
 def life(person: PersonId, events: Sequence[Event], places: Places, known_at: int | None = None) -> Life:
     """The life that a person's events amount to, by default all of them."""
     known = tuple(events) if known_at is None else tuple(event for event in events if event.position <= known_at)
+    counting = count(known, places)
+    steps = tuple(walk(counting, Grounds(known, places, counting), places))
     return Life(
         person=person,
         known_at=known_at if known_at is not None else known[-1].position,
         events=known,
-        counting=count(known, places),
+        counting=counting,
         reading=Reading(known),
-        timeline=timeline(known, places),
+        steps=steps,
+        timeline=drawn(steps, places),
         places=places,
     )
 
@@ -85,18 +136,9 @@ def life(person: PersonId, events: Sequence[Event], places: Places, known_at: in
 def lives(person: PersonId, events: Sequence[Event], places: Places) -> Iterator[Life]:
     """The lives that have to be looked at, the present one last."""
     last = life(person, events, places)
-    if not is_in_order(last):
+    if not last.is_in_order:
         yield from (life(person, events, places, event.position) for event in events[:-1])
     yield last
-
-
-def is_in_order(one: Life) -> bool:
-    """Whether each fact stood last when it was recorded and changed nothing before it."""
-    if any(type(event.body) is FactCorrected for event in one.events):
-        return False
-    if any(later.event.position < earlier.event.position for earlier, later in pairwise(one.facts)):
-        return False
-    return not any(reaches_back(event, one.events[:index]) for index, event in enumerate(one.events) if index)
 
 
 def text(instant: datetime) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Final
 
 from domain.custody.local_days import day_end, local_date
@@ -17,38 +17,15 @@ from domain.custody.occupancy import OccupancyDay, Presence, occupancy, presence
 from domain.custody.places import Places
 from domain.names import FacilityId, PersonId
 from ledger.audit.findings import Finding
-from ledger.audit.laws.lives import Life, text
+from ledger.audit.laws.lives import Held, Life, text
 
 NAMES_MAX: Final = 20
 """How many ids a finding lists."""
 
-Held = tuple[FacilityId, datetime, datetime | None]
-
-
-def held_by_spells(life: Life) -> list[Held]:
-    """Where the person was counted, from the spells alone: a place is kept over absences and reports."""
-    found: list[Held] = []
-    place: FacilityId | None = None
-    custodian: str | None = None
-    for spell in life.timeline.spells:
-        if spell.status not in ("held", "absent"):
-            place = None
-            continue
-        kind, _, name = spell.at.partition(":")
-        here = FacilityId(name) if kind == "facility" else place
-        if here is None:
-            continue
-        if (here, spell.custodian) == (place, custodian):
-            found[-1] = (here, found[-1][1], spell.to)
-        else:
-            found.append((here, spell.from_, spell.to))
-        place, custodian = here, spell.custodian
-    return found
-
 
 def one_person_counts_once(life: Life) -> Iterator[Finding]:
     """L5 for one person at one knowledge: the places by the spells are the placements."""
-    by_spells = held_by_spells(life)
+    by_spells = life.held
     placed: list[Held] = [(one.facility, one.from_, one.to) for one in life.timeline.placements]
     if by_spells != placed:
         yield life.wrong("L5", f"held {_shown(by_spells)}", f"counted {_shown(placed)}")
@@ -69,7 +46,7 @@ class Rosters:
 
     def take(self, life: Life) -> None:
         """Add one person's present life."""
-        for place, from_, to in held_by_spells(life):
+        for place, from_, to in life.held:
             self._held.setdefault(place, []).append((life.person, from_, to))
         for place in {one.facility for one in life.timeline.placements}:
             self._presences.setdefault(place, []).append(presence(life.person, place, life.timeline))
@@ -78,14 +55,18 @@ class Rosters:
         """The places that ever counted somebody."""
         return sorted({*self._held, *self._presences})
 
+    def dates(self, facility: FacilityId) -> tuple[date, date]:
+        """The local date of the first arrival, and the one after the last change."""
+        zone = self.places.zone_of(facility) or "UTC"
+        instants = [at for _, from_, to in self._held.get(facility, ()) for at in (from_, to) if at is not None]
+        instants += [at.from_ for one in self._presences.get(facility, ()) for at in one.placed]
+        return local_date(min(instants), zone), local_date(max(instants), zone) + timedelta(days=1)
+
     def days(self, facility: FacilityId) -> Iterator[tuple[OccupancyDay, list[Finding]]]:
-        """Each local date from the first arrival to the day after the last change, with what breaks it."""
+        """Each of the place's dates, with what breaks it."""
         held, presences = self._held.get(facility, []), self._presences.get(facility, [])
         zone = self.places.zone_of(facility) or "UTC"
-        instants = [at for _, from_, to in held for at in (from_, to) if at is not None]
-        instants += [at.from_ for one in presences for at in one.placed]
-        first = local_date(min(instants), zone)
-        last = local_date(max(instants), zone) + timedelta(days=1)
+        first, last = self.dates(facility)
         by_spells = _Headcount(held)
         by_placements = _Headcount([(one.person, at.from_, at.to) for one in presences for at in one.placed])
         before = 0
@@ -99,6 +80,12 @@ class Rosters:
             figures = (before, came, went, len(by_spells.names))
             yield row, list(_day(facility, row, end, figures, sorted(differing - known)))
             before, known = len(by_spells.names), set(differing)
+
+
+def dates_between(first: date, last: date, zone: str) -> int:
+    """How many local dates there are from `first` to `last`, both included; a zone may skip one."""
+    dates = (first + timedelta(days=index) for index in range((last - first).days + 1))
+    return sum(day_end(day, zone) is not None for day in dates)
 
 
 class _Headcount:

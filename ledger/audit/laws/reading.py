@@ -20,7 +20,6 @@ class Reading:
 
     def __init__(self, events: Sequence[Event]) -> None:
         self.events = tuple(events)
-        self._by_id = {event.event_id: event for event in self.events}
         self._named_by: dict[EventId, list[Event]] = {}
         self._brought_by: dict[EventId, Event] = {}
         for event in self.events:
@@ -28,6 +27,7 @@ class Reading:
                 self._named_by.setdefault(event.body.corrects, []).append(event)
                 if event.body.replacement is not None:
                     self._brought_by[event.body.replacement] = event
+        self._by_id = {event.event_id: event for event in self.events} if self._named_by else {}
         self._known: dict[EventId, bool] = {}
 
     @property
@@ -37,6 +37,8 @@ class Reading:
 
     def counts(self, event: Event) -> bool:
         """Whether the event counts: no counting correction names it, and what brought it counts."""
+        if not self._named_by:
+            return True
         if event.event_id not in self._known:
             # Corrections that name each other in a ring are nobody's; asked again on the way, they do not count.
             self._known[event.event_id] = False

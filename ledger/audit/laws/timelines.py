@@ -14,8 +14,6 @@ from itertools import pairwise
 from typing import Final
 
 from domain.custody.counting import CountedFact
-from domain.custody.fold import fold_counting, walk
-from domain.custody.grounds import Grounds
 from domain.custody.local_days import day_end
 from domain.custody.state import CustodyState
 from domain.custody.timeline import Placement, Spell, Stay
@@ -68,7 +66,7 @@ def nobody_is_lost(life: Life) -> Iterator[Finding]:
 def _one_status(life: Life, spells: Sequence[Spell]) -> Iterator[Finding]:
     """Where a spell begins the fold says what the spell says; of several at one instant the last holds."""
     for spell in {spell.from_: spell for spell in spells}.values():
-        state = fold_counting(life.counting, life.places, spell.from_)
+        state = life.at(spell.from_)
         said = (spell.status, spell.responsible, spell.custodian, spell.at, spell.file)
         folded = None if state is None else _values(state)
         if folded != said:
@@ -104,7 +102,7 @@ def _intervals(lost: Sequence[Lost]) -> str:
 def _contradictions(life: Life) -> Iterator[Lost]:
     """The cause `contradicted` of §6.3 worked out anew, beside which the slice has no other."""
     begun: list[tuple[int, datetime]] = []
-    for fact, before, _ in walk(life.counting, Grounds(life.events, life.places, life.counting), life.places):
+    for fact, before, _ in life.steps:
         resolves, begins = _bearing(life, fact, before)
         if resolves:
             yield from ((anchor, from_, fact.instant) for anchor, from_ in begun if from_ < fact.instant)
@@ -205,15 +203,16 @@ def midnights(from_: datetime, to: datetime, zone: str) -> int:
     """How many local dates end in an interval, its end included: counted in the list of all days of those years."""
     if to <= from_:
         return 0
-    first, last = from_.astimezone(UTC).year - 1, to.astimezone(UTC).year + 1
-    years = (_day_ends(year, zone) for year in range(max(first, 2), min(last, 9998) + 1))
-    return sum(bisect_right(ends, to) - bisect_right(ends, from_) for ends in years)
+    # A year more at either end, as neither instant need be given in the zone's own time.
+    ends = _day_ends(from_.year - 1, to.year + 1, zone)
+    return bisect_right(ends, to) - bisect_right(ends, from_)
 
 
-@lru_cache(maxsize=4096)
-def _day_ends(year: int, zone: str) -> tuple[datetime, ...]:
-    first, length = date(year, 1, 1), (date(year + 1, 1, 1) - date(year, 1, 1)).days
-    days = (day_end(first + timedelta(days=index), zone) for index in range(length))
+@lru_cache(maxsize=1024)
+def _day_ends(first: int, last: int, zone: str) -> tuple[datetime, ...]:
+    """When the days of some years end, the first and the last year included."""
+    day, over = date(max(first, 2), 1, 1), date(min(last, 9998) + 1, 1, 1)
+    days = (day_end(day + timedelta(days=index), zone) for index in range((over - day).days))
     return tuple(end for end in days if end is not None)
 
 

@@ -14,7 +14,7 @@ from domain.events.invoice import CustodyDaysBilled
 from domain.names import FacilityId, PersonId
 from ledger.audit.findings import Finding
 from ledger.audit.laws.beliefs import beliefs_stand
-from ledger.audit.laws.lives import Life, is_in_order, life, lives
+from ledger.audit.laws.lives import Life, life, lives
 from ledger.audit.laws.places import Rosters
 from ledger.audit.laws.table import OF_A_LIFE
 from ledger.audit.record import read_record
@@ -57,14 +57,14 @@ def the_life(person: str = ANN) -> Life:
 
 def with_spell(one: Life, index: int, **changes: Any) -> Life:
     spells = list(one.timeline.spells)
-    spells[index] = replace(spells[index], **changes)
-    return replace(one, timeline=replace(one.timeline, spells=tuple(spells)))
+    spells[index] = msgspec.structs.replace(spells[index], **changes)
+    return replace(one, timeline=msgspec.structs.replace(one.timeline, spells=tuple(spells)))
 
 
 def with_placement(one: Life, index: int, **changes: Any) -> Life:
     placements = list(one.timeline.placements)
-    placements[index] = replace(placements[index], **changes)
-    return replace(one, timeline=replace(one.timeline, placements=tuple(placements)))
+    placements[index] = msgspec.structs.replace(placements[index], **changes)
+    return replace(one, timeline=msgspec.structs.replace(one.timeline, placements=tuple(placements)))
 
 
 HOUR = timedelta(hours=1)
@@ -106,7 +106,7 @@ MADE_BY_HAND: dict[str, tuple[str, Callable[[], Life], tuple[int, ...]]] = {
 
 
 def forgotten(one: Life) -> Life:
-    return replace(one, timeline=replace(one.timeline, unaccounted=()))
+    return replace(one, timeline=msgspec.structs.replace(one.timeline, unaccounted=()))
 
 
 def counting_all(one: Life) -> Life:
@@ -161,9 +161,11 @@ def test_a_file_that_grew_into_something_else() -> None:
     one, file = the_life(), record.register.person(ANN)
     assert file is not None
     assert list(beliefs_stand(one, file)) == []
-    head = replace(file.head, stay_since=file.head.stay_since and file.head.stay_since + HOUR)
-    assert {finding.law for finding in beliefs_stand(one, replace(file, head=head))} == {"L9"}
-    assert {finding.law for finding in beliefs_stand(one, replace(file, events=file.events[1:]))} == {"L9"}
+    head = msgspec.structs.replace(file.head, stay_since=file.head.stay_since and file.head.stay_since + HOUR)
+    assert {finding.law for finding in beliefs_stand(one, msgspec.structs.replace(file, head=head))} == {"L9"}
+    assert {finding.law for finding in beliefs_stand(one, msgspec.structs.replace(file, events=file.events[1:]))} == {
+        "L9"
+    }
 
 
 def test_every_knowledge_is_looked_at_where_the_past_was_rewritten() -> None:
@@ -171,7 +173,7 @@ def test_every_knowledge_is_looked_at_where_the_past_was_rewritten() -> None:
     positions = [one.known_at for one in lives(ANN, record.people[ANN], record.register)]
     assert positions == [event.position for event in record.people[ANN]]
     ben = list(lives(PersonId(BEN), record.people[PersonId(BEN)], record.register))
-    assert [is_in_order(one) for one in ben] == [True]
+    assert [one.is_in_order for one in ben] == [True]
 
 
 # Logs whose tree was made anew: rows and links are in order, the law alone can tell.

@@ -44,6 +44,15 @@ def test_an_honest_log_is_clean(log: EventLog) -> None:
     assert (walked.rows.looked_at, walked.whole.looked_at) == (HEAD, HEAD)
 
 
+def test_a_range_behind_a_leaf_that_cannot_be_read_is_walked_all_the_same(log: EventLog, database_url: str) -> None:
+    """What an answer names before the range is then not to be had, and the answer is named."""
+    [offered] = [row.position for row in log.scan(0, ACCEPTED) if row.type == "handover-offered.v1"]
+    intruder = Intruder(database_url)
+    intruder.change("stored_events", "state", f"{intruder.position} = {offered}", lambda _leaf: b"\xff")
+    assert {one.positions for one in check_rows(log, first=ACCEPTED).rows.findings} == {(ACCEPTED,)}
+    assert check_rows(log, first=offered + 1).rows.findings
+
+
 def test_the_root_is_that_of_the_leaves(log: EventLog) -> None:
     before = check_rows(log).root
     assert before == check_rows(made_anew(log)).root
@@ -99,6 +108,16 @@ def test_every_byte_of_a_leaf_counts(log: EventLog, database_url: str) -> None:
         put_back = intruder.change("stored_events", "state", f"{intruder.position} = {ACCEPTED}", changed)
         assert ACCEPTED in positions(log), index
         put_back()
+
+
+@pytest.mark.parametrize(
+    "leaf", [b"[" * 16_000, b'{"actor":' + b"[" * 16_000, b'{"body":' + b'{"a":' * 3_000, b"\xff\xfe"]
+)
+def test_a_leaf_that_nobody_can_read_is_no_reason_to_fail(leaf: bytes, log: EventLog, database_url: str) -> None:
+    intruder = Intruder(database_url)
+    intruder.change("stored_events", "state", f"{intruder.position} = {ACCEPTED}", lambda _: leaf)
+    assert ACCEPTED in positions(log)
+    assert exit_code(verify(log)) == BROKEN
 
 
 def test_the_digest_of_a_command_is_beyond_what_events_can_show(log: EventLog, database_url: str) -> None:
