@@ -11,6 +11,8 @@ from pydantic import Field, SecretStr
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from ledger.observing.lines import Form, Level
+
 PREFIX = "CUSTODY_"
 NOT_SETTINGS = frozenset({"CUSTODY_TEST_DATABASE_URL"})
 
@@ -26,6 +28,14 @@ class Settings(BaseSettings):
     auth: Literal["none"] = "none"
     host: str = "127.0.0.1"
     port: int = Field(default=8000, ge=0, le=65535)
+    log_level: Level = "info"
+    """The least that is told; a line a request is `info`, a batch `debug`."""
+    log_format: Form = "auto"
+    """`auto` is text on a terminal and JSON elsewhere."""
+    metrics_port: int | None = Field(default=None, ge=0, le=65535)
+    """Where `custody worker` answers `/metrics`, on `host`; nowhere, if left out."""
+    trusted_hosts: str = ""
+    """The names the service goes by, with commas between, beside `localhost` and plain addresses."""
 
     @classmethod
     def settings_customise_sources(

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 
 from tests.engines import EXTERNAL_SERVER, Server, external_server, wheel_server
+
+# What the program would tell its log is not wanted among what the tests say; tests about it set it up themselves.
+structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
 
 
 @pytest.fixture(scope="session")

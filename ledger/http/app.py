@@ -15,21 +15,30 @@ from starlette.types import ASGIApp
 from domain.refusals import Refusal
 from ledger.http import surroundings
 from ledger.http.command_routes import BATCH, PREFIX, match
-from ledger.http.commands import CommandEdge, as_response, problem_response
+from ledger.http.commands import CommandEdge
 from ledger.http.document.openapi import describe
 from ledger.http.document.operations import TITLE, summary_of
+from ledger.http.feed import stream
+from ledger.http.feed.live import LiveLog
+from ledger.http.hosts import TrustedHosts
 from ledger.http.problems import NotFound, problem_of_fault
 from ledger.http.reads import money, people, places, projections, record, registry, transfers
 from ledger.http.rebuilds import Rebuilds
 from ledger.http.refused_query import refusal_of
+from ledger.http.replies import as_response, problem_of_any
+from ledger.http.watched import Watched
+from ledger.observing.metrics import Metrics, OfTheLog, OfTheServer, OfTheViews, OfTheWriter
+from ledger.observing.tally import Serving
 from ledger.service import Service
 from ledger.store.log import DatabaseUnreachable
+from ledger.writer.writer import LedgerIsBusy
 from projections import RebuildIsRunning, ViewIsBehind, ViewIsUnknown, ViewsUnreachable
 
 MEANT: Final = (
     Refusal,
     NotFound,
     DatabaseUnreachable,
+    LedgerIsBusy,
     RebuildIsRunning,
     ViewIsBehind,
     ViewIsUnknown,
@@ -38,21 +47,32 @@ MEANT: Final = (
 """What reads raise on purpose; anything else is a fault of ours."""
 
 
-def create_app(service: Service, *, read_only: bool = False) -> ASGIApp:
+def create_app(service: Service, *, read_only: bool = False, live: LiveLog | None = None) -> ASGIApp:
     """The ASGI application over an open service; who opened the service closes it, after the application.
 
-    With `read_only` every command is turned away.
+    With `read_only` every command is turned away. `live` is what streams tell from, for who wants to stop them.
     """
-    return CommandEdge(create_api(service), service.writer, read_only=read_only)
+    live = live if live is not None else LiveLog(service.log)
+    tally = Serving()
+    api = create_api(service, live, tally)
+    hosts = TrustedHosts(service.settings.trusted_hosts)
+    edge = CommandEdge(api, service.writer, read_only=read_only, hosts=hosts)
+    return Watched(edge, service.writer.register, tally)
 
 
-def create_api(service: Service) -> FastAPI:
-    """What stands behind the commands' path: everything that is read, and the document of the whole."""
-    rebuilds = Rebuilds(service.views, service.sources.new_id)
+def create_api(service: Service, live: LiveLog | None = None, tally: Serving | None = None) -> FastAPI:
+    """What stands behind the commands' path: everything that is read, and the document of the whole.
+
+    `tally` is where requests are counted, for `/metrics`.
+    """
+    live = live if live is not None else LiveLog(service.log)
+    tally = tally if tally is not None else Serving()
+    rebuilds = Rebuilds(service.views, service.sources.new_id, service.settings)
 
     @asynccontextmanager
     async def lifespan(_api: FastAPI) -> AsyncIterator[None]:
         yield
+        await run_in_threadpool(live.close)
         await run_in_threadpool(rebuilds.close)
 
     api = FastAPI(
@@ -66,7 +86,14 @@ def create_api(service: Service) -> FastAPI:
     )
     api.state.service = service
     api.state.rebuilds = rebuilds
-    for module in (registry, people, places, transfers, money, record, projections):
+    api.state.live = live
+    api.state.metrics = Metrics(
+        OfTheLog(service.log),
+        OfTheWriter(service.writer),
+        OfTheViews(service.views),
+        OfTheServer(tally, lambda: live.streams),
+    )
+    for module in (registry, people, places, transfers, money, stream, record, projections):
         api.include_router(_summarised(module.router), prefix=PREFIX)
     api.include_router(_summarised(surroundings.router))
     for kind in MEANT:
@@ -86,7 +113,7 @@ def _summarised(router: APIRouter) -> APIRouter:
 
 
 def _problem(request: Request, error: Exception) -> Response:
-    return problem_response(error, request.state.correlation_id)
+    return as_response(problem_of_any(error, request.state.correlation_id))
 
 
 def _refused_query(request: Request, error: Exception) -> Response:
@@ -103,6 +130,8 @@ def _no_route(request: Request, error: Exception) -> Response:
     """No route, or none for that method: then `Allow` names those there are, the commands' among them."""
     assert isinstance(error, HTTPException)
     allowed = {method.strip() for method in (error.headers or {}).get("Allow", "").split(",") if method}
+    if "GET" in allowed:
+        allowed.add("HEAD")
     if match(request.url.path) is not None or request.url.path == BATCH:
         allowed.add("POST")
     if not allowed:

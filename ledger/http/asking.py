@@ -34,7 +34,7 @@ def service_of(request: Request) -> Service:
 
 def reader_of(request: Request) -> Actor:
     """Who asks; raises `ActorIsUnknown` as for a command."""
-    return gate.actor_of(request, service_of(request).writer.register)
+    return gate.actor_of(gate.headers_of(request.scope), service_of(request).writer.register)
 
 
 Ledger = Annotated[Service, Depends(service_of)]
@@ -96,9 +96,10 @@ def when_of_page(request: Request, asked: Asked[Any], *, head_only: bool = False
     when = when_of(request, query, as_of=given, known_at=known)
     if cursor is None:
         return when
+    as_of = given or cursor.as_of
     if head_only:
-        return replace(when, min_position=max(query.min_position, cursor.position))
-    return replace(when, as_of=given or cursor.as_of, known_at=cursor.position)
+        return replace(when, as_of=as_of, min_position=max(query.min_position, cursor.position))
+    return replace(when, as_of=as_of, known_at=cursor.position)
 
 
 @contextmanager
@@ -112,22 +113,33 @@ def at_head(request: Request, query: Query, at_least: int = 0) -> Iterator[Regis
         yield service.writer.register
 
 
-def document(value: object, position: int, *, version: int | None = None, status: int = 200) -> Response:
+def document(
+    value: object, position: int, *, version: int | None = None, status: int = 200, media: str = JSON
+) -> Response:
     """An answer that speaks for `position`; of an entity, also its version."""
     headers = {"Ledger-Position": str(position)}
     if version is not None:
         headers["ETag"] = f'"{version}"'
-    return Response(encode_trusted(value), status, headers, JSON)
+    return Response(encode_trusted(value), status, headers, media)
 
 
 def page(
-    asked: Asked[Any], items: Sequence[object], next_: object, position: int, as_of: str | None = None
+    asked: Asked[Any],
+    items: Sequence[object],
+    next_: object,
+    position: int,
+    *,
+    as_of: str | None = None,
+    tells_as_of: bool = False,
 ) -> Response:
-    """One page of a list; `next_` is the key of its last item, `None` on the last page."""
+    """One page of a list; `next_` is the key of its last item, `None` on the last page.
+
+    `as_of` is the instant it speaks for, and the further pages with it, where the list depends on one.
+    """
     moment = datetime.fromisoformat(as_of) if as_of is not None else None
     cursor = asked.next(next_, position, moment) if next_ is not None else None
     answer: dict[str, object] = {"items": items, "next": cursor, "position": position}
-    if as_of is not None:
+    if tells_as_of:
         answer["as_of"] = as_of
     response = document(answer, position)
     if cursor is not None:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Final
 
 PREFIX: Final = "/v1"
 BATCH: Final = "/v1/commands"
+IN_SCOPE: Final = "custody.command"
+"""Where the scope of a request says which command it is, by wire name."""
 
 ROUTES: Final[Mapping[str, str]] = {
     "/authorities": "register-authority",
@@ -47,18 +50,45 @@ ROUTES: Final[Mapping[str, str]] = {
 }
 """Path below `/v1` → wire name of the command. A name in braces is a field of the command."""
 
-_SEGMENTS = [(tuple(path.split("/")[1:]), name) for path, name in ROUTES.items()]
+
+@dataclass(slots=True)
+class _Place:
+    """A place that addresses go through: by a word to the next one, or by anything, which is then the field `held`."""
+
+    words: dict[str, _Place] = field(default_factory=dict)
+    held: str | None = None
+    beyond: _Place | None = None
+    command: str | None = None
+
+
+def _planted(routes: Mapping[str, str]) -> _Place:
+    root = _Place()
+    for path, name in routes.items():
+        here = root
+        for part in path.split("/")[1:]:
+            if part[0] == "{":
+                assert here.held in (None, part[1:-1]), "one place holds one field"
+                here.held, here.beyond = part[1:-1], here.beyond or _Place()
+                here = here.beyond
+            else:
+                here = here.words.setdefault(part, _Place())
+        here.command = name
+    return root
+
+
+_ROOT: Final = _planted(ROUTES)
 
 
 def match(path: str) -> tuple[str, dict[str, str]] | None:
     """The command an address stands for, and the fields the address holds; `None` for an address that has none."""
     if not path.startswith(PREFIX + "/"):
         return None
-    parts = path[len(PREFIX) + 1 :].split("/")
-    for segments, name in _SEGMENTS:
-        if len(segments) == len(parts) and all(
-            segment == part or (segment[0] == "{" and part) for segment, part in zip(segments, parts, strict=True)
-        ):
-            fields = {segment[1:-1]: part for segment, part in zip(segments, parts, strict=True) if segment[0] == "{"}
-            return name, fields
-    return None
+    here, fields = _ROOT, {}
+    for part in path[len(PREFIX) + 1 :].split("/"):
+        there = here.words.get(part)
+        if there is None:
+            if here.beyond is None or here.held is None or not part:
+                return None
+            fields[here.held], there = part, here.beyond
+        here = there
+    return (here.command, fields) if here.command is not None else None

@@ -5,51 +5,61 @@ It stands in front of the application as plain ASGI. The commands are still desc
 
 from __future__ import annotations
 
-import asyncio
-import traceback
 from collections.abc import Mapping
-from typing import Final
 
-import structlog
-from starlette.datastructures import MutableHeaders
-from starlette.requests import ClientDisconnect, Request
-from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from domain.canonical import encode_trusted
 from domain.commands import parse
-from domain.events.event import Actor, Event
-from domain.events.person import HandoverOffered
-from domain.refusals import BodyIsMalformed, CodeIsNotListed, Refusal
+from domain.refusals import BodyIsMalformed
 from domain.rules.table import RULES
-from domain.strict_json import BATCH_BYTES_MAX, COMMAND_BYTES_MAX
+from domain.strict_json import COMMAND_BYTES_MAX
 from ledger.http import gate
-from ledger.http.command_routes import BATCH, PREFIX, match
-from ledger.http.problems import MEDIA_TYPE, Problem, problem_of_exception, problem_of_fault
-from ledger.sources import uuid7
-from ledger.writer.submission import Answer, Group, Outcome, Refused, Submission, submission
+from ledger.http.answers.recorded import answer_document, location
+from ledger.http.batch import answer_batch
+from ledger.http.command_routes import BATCH, IN_SCOPE, match
+from ledger.http.hosts import TrustedHosts
+from ledger.http.problems import problem_of_fault
+from ledger.http.replies import (
+    Header,
+    Reply,
+    log_fault,
+    of_every_answer,
+    position_header,
+    problem_of_any,
+    problem_reply,
+    send_reply,
+)
+from ledger.http.waiting import COMMANDS_WAITING_MAX, WaitingRoom
+from ledger.writer.submission import Answer, Group, Refused, submission
 from ledger.writer.writer import Writer
 
-JSON: Final = "application/json"
-CREATED, OK = 201, 200
-SECURITY_HEADERS: Final = {
-    "X-Content-Type-Options": "nosniff",
-    "Cache-Control": "no-store",
-    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
-    "Referrer-Policy": "no-referrer",
-}
-_log = structlog.get_logger()
+CREATED = 201
+REPLAYED: Header = (b"idempotency-replayed", b"true")
+
+Route = tuple[str, dict[str, str]]
 
 
 class CommandEdge:
     """Answers every POST that records something, and hands all else on. Adds the headers every answer carries.
 
-    `read_only` turns each command away before it is looked at.
+    `read_only` turns each command away before it is looked at; so are those beyond `commands_waiting_max`, and every
+    request to a host that is not one of `hosts`.
     """
 
-    def __init__(self, app: ASGIApp, writer: Writer, *, read_only: bool = False) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        writer: Writer,
+        *,
+        read_only: bool = False,
+        hosts: TrustedHosts | None = None,
+        commands_waiting_max: int = COMMANDS_WAITING_MAX,
+    ) -> None:
         self._app = app
-        self._writer = writer
+        self._register = writer.register
+        self._hosts = hosts if hosts is not None else TrustedHosts()
+        self.room = WaitingRoom(writer, commands_waiting_max)
         self._read_only = read_only
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -57,196 +67,109 @@ class CommandEdge:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-
-        async def send_with_headers(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                for name, value in SECURITY_HEADERS.items():
-                    headers.setdefault(name, value)
-                headers.setdefault("Ledger-Position", str(self._writer.register.position))
-                if scope["scheme"] == "https":
-                    headers.setdefault("Strict-Transport-Security", "max-age=63072000")
-            await send(message)
-
-        given = gate.correlation_of(Request(scope))
-        correlation_id = given or uuid7()
-        scope.setdefault("state", {})["correlation_id"] = correlation_id
-        path = scope["path"]
-        found = match(path) if scope["method"] == "POST" else None
-        if found is None and not (scope["method"] == "POST" and path == BATCH):
-            await self._hand_on(scope, receive, send_with_headers)
+        headers = gate.headers_of(scope)
+        if not self._hosts.trusts(headers.get(b"host")):
+            problem = problem_of_fault("host-is-not-trusted", gate.correlation_in(scope, headers))
+            await send_reply(problem_reply(problem, self._register.position), scope, send)
             return
-        request = Request(scope, receive)
+        route = match(scope["path"]) if scope["method"] == "POST" else None
+        if route is None and not (scope["method"] == "POST" and scope["path"] == BATCH):
+            await self._hand_on(scope, headers, receive, send)
+            return
+        if route is not None:
+            scope[IN_SCOPE] = route[0]
         try:
-            if self._read_only:
-                response = as_response(problem_of_fault("ledger-is-read-only", correlation_id))
-            elif found is None:
-                response = await self._batch(request, given)
-            else:
-                response = await self._single(request, *found, given)
-        except ClientDisconnect:
+            reply = await self._answer(route, scope, headers, receive)
+        except gate.ClientHasGone:
             return
         except Exception as error:  # noqa: BLE001  whatever it is, the caller gets a problem
-            response = problem_response(error, correlation_id)
-        await response(scope, receive, send_with_headers)
+            problem = problem_of_any(error, gate.correlation_in(scope, headers))
+            reply = problem_reply(problem, self._register.position)
+        await send_reply(reply, scope, send)
 
-    async def _hand_on(self, scope: Scope, receive: Receive, send: Send) -> None:
-        try:
-            await self._app(scope, receive, send)
-        except Exception as error:  # noqa: BLE001  it is answered; the server would log its message
-            log_fault(error, scope["state"]["correlation_id"])
+    async def _answer(self, route: Route | None, scope: Scope, headers: gate.Headers, receive: Receive) -> Reply:
+        if self._read_only:
+            problem = problem_of_fault("ledger-is-read-only", gate.correlation_in(scope, headers))
+            return problem_reply(problem, self._register.position)
+        if route is None:
+            return await answer_batch(scope, headers, receive, self.room, self._register)
+        return await self._single(*route, scope, headers, receive)
 
     async def _single(
-        self, request: Request, name: str, fields: Mapping[str, str], correlation_id: str | None
-    ) -> Response:
-        gate.check_media_type(request)
-        data = gate.read_command(await gate.read_body(request, COMMAND_BYTES_MAX))
-        _check_query(request, ())
+        self, name: str, fields: Mapping[str, str], scope: Scope, headers: gate.Headers, receive: Receive
+    ) -> Reply:
+        gate.media_type_of(headers, gate.JSON)
+        self.room.check()
+        data = gate.read_command(await gate.read_body(headers, receive, COMMAND_BYTES_MAX))
+        gate.flags_of(scope["query_string"])
         for field in fields:
             if field in data:
                 raise BodyIsMalformed("schema", (f"/{field}",))
+        data.update(fields)
         rule = RULES[name]
-        ask = parse(rule.command, {**data, **fields})
-        by = gate.actor_of(request, self._writer.register)
-        key = gate.key_of(request.headers.get("idempotency-key"))
+        ask = parse(rule.command, data)
         item = submission(
             rule,
             ask,
-            by=by,
-            key=key,
-            correlation_id=correlation_id,
-            expected_version=gate.expected_version(request),
+            by=gate.actor_of(headers, self._register),
+            key=gate.key_in(headers),
+            correlation_id=gate.correlation_of(headers),
+            expected_version=gate.expected_version(headers),
         )
-        (outcome,) = await self._submit(Group(submissions=(item,)))
-        if not isinstance(outcome, Answer):
-            assert isinstance(outcome, Refused)
-            raise outcome.refusal
-        headers = {
-            "Ledger-Position": str(outcome.position),
-            "ETag": f'"{outcome.version}"',
-            "Location": location(outcome.events[0]),
-        }
-        if outcome.replayed:
-            headers["Idempotency-Replayed"] = "true"
-        return Response(encode_trusted(answer_document(outcome)), CREATED, headers, JSON)
+        (outcome,) = await self.room.submit(Group(submissions=(item,)))
+        if isinstance(outcome, Answer):
+            return recorded(outcome)
+        assert isinstance(outcome, Refused)
+        raise outcome.refusal
 
-    async def _batch(self, request: Request, correlation_id: str | None) -> Response:
-        gate.check_media_type(request)
-        items = gate.read_batch(await gate.read_body(request, BATCH_BYTES_MAX))
-        query = _check_query(request, ("atomic",))
-        atomic = query.get("atomic", "false")
-        if atomic not in ("true", "false"):
-            raise BodyIsMalformed("schema", ("/atomic",))
-        by = gate.actor_of(request, self._writer.register)
-        read = [_read_item(item, by, correlation_id) for item in items]
-        good = tuple(item for item in read if isinstance(item, Submission))
-        if atomic == "true" and len(good) < len(read):
-            good = ()
-        judged = iter(await self._submit(Group(submissions=good, atomic=atomic == "true")) if good else ())
-        outcomes = [item if isinstance(item, Refusal) else next(judged, None) for item in read]
-        position = self._writer.register.position
-        refused = next((n for n, outcome in enumerate(outcomes) if isinstance(outcome, Refusal | Refused)), None)
-        results = [_result(outcome, request.state.correlation_id, refused) for outcome in outcomes]
-        document = {"results": results, "position": position}
-        return Response(encode_trusted(document), OK, {"Ledger-Position": str(position)}, JSON)
+    async def _hand_on(self, scope: Scope, headers: gate.Headers, receive: Receive, send: Send) -> None:
+        correlation_id = gate.correlation_in(scope, headers)
 
-    async def _submit(self, group: Group) -> list[Outcome]:
-        return await asyncio.wrap_future(self._writer.submit(group))
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = self._completed(message["headers"], scope)
+            await send(message)
 
-
-def _check_query(request: Request, known: tuple[str, ...]) -> dict[str, str]:
-    """The query's parameters, each known and given once; what was given instead is not told."""
-    given = request.query_params.multi_items()
-    query = dict(given)
-    if len(query) < len(given) or not query.keys() <= set(known):
-        raise BodyIsMalformed("schema", ("/",))
-    return query
-
-
-def _read_item(item: Mapping[str, object], by: Actor, correlation_id: str | None) -> Submission | Refusal:
-    """One command of a batch made ready, or the edge refusal that is its result."""
-    try:
-        name, data = item.get("type"), item.get("data")
-        if set(item) - {"key", "type", "data"} or not isinstance(data, dict) or not isinstance(name, str):
-            raise BodyIsMalformed("schema", ("/",))
-        if name not in RULES:
-            raise CodeIsNotListed(("/type",))
-        rule = RULES[name]
-        ask = parse(rule.command, data)
-        return submission(rule, ask, by=by, key=gate.key_of(item.get("key")), correlation_id=correlation_id)
-    except Refusal as refusal:
-        return refusal
-
-
-def _result(outcome: Outcome | Refusal | None, correlation_id: str, refused: int | None) -> dict[str, object]:
-    """One item's result; `refused` is the place of the first item that was refused, for those withheld with it."""
-    if isinstance(outcome, Answer):
-        return {"status": CREATED, "replayed": outcome.replayed, **answer_document(outcome)}
-    if isinstance(outcome, Refused):
-        outcome = outcome.refusal
-    if isinstance(outcome, Refusal):
-        return dict(problem_of_exception(outcome, correlation_id).document)
-    return dict(problem_of_fault("another-command-was-refused", correlation_id, refused=refused).document)
-
-
-def answer_document(answer: Answer) -> dict[str, object]:
-    """What a command is answered with: where it stands in the record, and what the caller could not know."""
-    return {
-        "position": answer.position,
-        "events": [
-            {
-                "position": event.position,
-                "event_id": event.event_id,
-                "type": event.wire,
-                "stream": event.stream,
-                "stream_version": event.stream_version,
-                "leaf_hash": event.leaf_hash,
-                "flags": event.flags,
-            }
-            for event in answer.events
-        ],
-        "told": dict(answer.told),
-    }
-
-
-_RESOURCES: Final = {
-    "authority": "authorities",
-    "facility": "facilities",
-    "agreement": "agreements",
-    "person": "people",
-    "transfer": "transfers",
-    "invoice": "invoices",
-}
-
-
-def location(event: Event) -> str:
-    """The address of what a command's first event is about."""
-    if isinstance(event.body, HandoverOffered):
-        return f"{PREFIX}/handovers/{event.body.handover}"
-    kind, _, id_ = event.stream.partition(":")
-    return f"{PREFIX}/{_RESOURCES[kind]}/{id_.rpartition(':')[2]}"
-
-
-def problem_response(error: Exception, correlation_id: str) -> Response:
-    """The problem document an exception becomes; a fault of ours is logged, with no value of the request."""
-    if isinstance(error, gate.BodyIsTooLarge):
-        problem = problem_of_fault("body-is-too-large", correlation_id, reason="too-large")
-    elif isinstance(error, gate.MediaTypeIsNotSupported):
-        problem = problem_of_fault("media-type-is-not-supported", correlation_id, reason="media-type")
-    else:
-        problem = problem_of_exception(error, correlation_id)
-        if problem.document["code"] == "internal-error":
+        try:
+            if scope["method"] == "HEAD":
+                asked = {**scope, "method": "GET"}
+                await self._app(asked, receive, without_body(send_with_headers))
+                scope["route"] = asked.get("route")
+            else:
+                await self._app(scope, receive, send_with_headers)
+        except Exception as error:  # noqa: BLE001  it is answered; the server would log its message
             log_fault(error, correlation_id)
-    return as_response(problem)
+
+    def _completed(self, headers: list[Header], scope: Scope) -> list[Header]:
+        """Headers of an answer, and of those that every answer has the ones that are missing."""
+        present = {name.lower() for name, _ in headers}
+        owed = [*of_every_answer(scope), position_header(self._register.position)]
+        return [*headers, *(header for header in owed if header[0] not in present)]
 
 
-def log_fault(error: Exception, correlation_id: str | None) -> None:
-    """Say what failed and where. An exception's message may quote what somebody sent, so it stays out of the log."""
-    where = [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in traceback.extract_tb(error.__traceback__)]
-    _log.error("request failed", correlation_id=correlation_id, error=type(error).__name__, where=where)
+def without_body(send: Send) -> Send:
+    """Sends what a GET is answered with, as far as HEAD asks for it: the head, and the end right behind it."""
+    ended = False
+
+    async def send_head(message: Message) -> None:
+        nonlocal ended
+        if message["type"] == "http.response.start":
+            await send(message)
+            await send({"type": "http.response.body", "body": b""})
+            ended = True
+        elif not ended:
+            await send(message)
+
+    return send_head
 
 
-def as_response(problem: Problem) -> Response:
-    """A problem document with its headers."""
-    headers = {"Retry-After": str(problem.retry_after)} if problem.retry_after is not None else {}
-    return Response(problem.body(), problem.status, headers, MEDIA_TYPE)
+def recorded(answer: Answer) -> Reply:
+    """The reply to a command that is recorded, or was before."""
+    headers = [
+        position_header(answer.position),
+        (b"etag", b'"%d"' % answer.version),
+        (b"location", location(answer.events[0]).encode()),
+    ]
+    if answer.replayed:
+        headers.append(REPLAYED)
+    return Reply(CREATED, gate.JSON, encode_trusted(answer_document(answer)), headers)

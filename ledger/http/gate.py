@@ -3,20 +3,30 @@
 from __future__ import annotations
 
 import re
-from typing import Final
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
+from typing import Final, Literal
+from urllib.parse import parse_qsl
 
-from starlette.requests import Request
+from starlette.types import Receive, Scope
 
 from domain import strict_json
 from domain.events.event import Actor
 from domain.names import AuthorityId, OfficerId
 from domain.refusals import ActorIsUnknown, BodyIsMalformed, IdempotencyKeyIsMissing
 from domain.register import Register
+from ledger.sources import uuid7
 
-_ID = r"[a-z0-9][a-z0-9-]{0,63}"
-_ACTOR = re.compile(rf"({_ID})/({_ID})", re.ASCII)
+Headers = Mapping[bytes, bytes]
+
+JSON: Final = b"application/json"
+NDJSON: Final = b"application/x-ndjson"
+_ID = rb"[a-z0-9][a-z0-9-]{0,63}"
+_ACTOR = re.compile(rb"(%b)/(%b)" % (_ID, _ID))
 _KEY = re.compile(r"[A-Za-z0-9._:-]{1,64}", re.ASCII)
 _VERSION = re.compile(r'"(\d{1,15})"', re.ASCII)
+_LENGTH_DIGITS = 20
+ACTORS_KEPT: Final = 4_096
 
 
 class BodyIsTooLarge(Exception):
@@ -24,29 +34,47 @@ class BodyIsTooLarge(Exception):
 
 
 class MediaTypeIsNotSupported(Exception):
-    """The body is not declared to be JSON in UTF-8."""
+    """The body is not declared to be of a kind that is read here, in UTF-8."""
 
 
-def check_media_type(request: Request) -> None:
-    """Raise `MediaTypeIsNotSupported` unless the body is `application/json`, its charset absent or UTF-8."""
-    kind, *parameters = [part.strip() for part in request.headers.get("content-type", "").lower().split(";")]
-    if kind != "application/json" or any(item.replace('"', "") != "charset=utf-8" for item in parameters if item):
+class ClientHasGone(Exception):
+    """Nobody is there any more to be answered."""
+
+
+def headers_of(scope: Scope) -> Headers:
+    """A request's headers by their names in lower case; of one that is given twice, the first."""
+    return dict(reversed(scope["headers"]))
+
+
+def media_type_of(headers: Headers, *kinds: bytes) -> bytes:
+    """Which of `kinds` the body is declared to be; else, or in another charset, `MediaTypeIsNotSupported`."""
+    given = headers.get(b"content-type", b"")
+    if given in kinds:
+        return given
+    kind, *parameters = [part.strip() for part in given.lower().split(b";")]
+    if kind not in kinds or any(item.replace(b'"', b"") != b"charset=utf-8" for item in parameters if item):
         raise MediaTypeIsNotSupported
+    return kind
 
 
-async def read_body(request: Request, bytes_max: int) -> bytes:
+async def read_body(headers: Headers, receive: Receive, bytes_max: int) -> bytes:
     """The body, counted while it is read; raises `BodyIsTooLarge` as soon as it is longer than it may be."""
-    declared = request.headers.get("content-length", "")
-    if declared.isdecimal() and int(declared[:20]) > bytes_max:
+    declared = headers.get(b"content-length", b"")
+    if declared.isdigit() and int(declared[:_LENGTH_DIGITS]) > bytes_max:
         raise BodyIsTooLarge
     chunks: list[bytes] = []
-    size = 0
-    async for chunk in request.stream():
+    size, more = 0, True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientHasGone
+        chunk: bytes = message.get("body", b"")
         size += len(chunk)
         if size > bytes_max:
             raise BodyIsTooLarge
         chunks.append(chunk)
-    return b"".join(chunks)
+        more = message.get("more_body", False)
+    return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
 
 def read_command(body: bytes) -> dict[str, object]:
@@ -57,10 +85,10 @@ def read_command(body: bytes) -> dict[str, object]:
         raise _refusal(error) from None
 
 
-def read_batch(body: bytes) -> list[dict[str, object]]:
+def read_batch(body: bytes, top: Literal["array", "lines"]) -> list[dict[str, object]]:
     """The commands of a batch; raises `BodyIsMalformed` or `BodyIsTooLarge`."""
     try:
-        return strict_json.parse(body, top="array")
+        return strict_json.parse(body, top=top)
     except strict_json.Malformed as error:
         raise _refusal(error) from None
 
@@ -69,12 +97,37 @@ def _refusal(error: strict_json.Malformed) -> Exception:
     return BodyIsTooLarge() if error.reason == "too-large" else BodyIsMalformed(error.reason)
 
 
-def actor_of(request: Request, register: Register) -> Actor:
+def flags_of(query: bytes, known: Iterable[str] = ()) -> dict[str, bool]:
+    """The `true` and `false` of a query, each of them known and given once at most; what was given is not told."""
+    try:
+        given = parse_qsl(query.decode("ascii"), keep_blank_values=True, strict_parsing=True) if query else []
+    except ValueError:
+        raise BodyIsMalformed("schema", ("/",)) from None
+    flags = dict.fromkeys(known, False)
+    if len(dict(given)) < len(given) or not dict(given).keys() <= flags.keys():
+        raise BodyIsMalformed("schema", ("/",))
+    for name, value in given:
+        if value not in ("true", "false"):
+            raise BodyIsMalformed("schema", (f"/{name}",))
+        flags[name] = value == "true"
+    return flags
+
+
+def actor_of(headers: Headers, register: Register) -> Actor:
     """Who asks, as `Custody-Actor: AUTHORITY/OFFICER` says while there are no keys (API §5); else `ActorIsUnknown`."""
-    named = _ACTOR.fullmatch(request.headers.get("custody-actor", ""))
-    if named is None or register.authority(named[1]) is None:
+    actor = _named(headers.get(b"custody-actor", b""))
+    if actor is None or register.authority(actor.authority) is None:
         raise ActorIsUnknown
-    return Actor(authority=AuthorityId(named[1]), officer=OfficerId(named[2]), credential=f"none:{named[1]}/{named[2]}")
+    return actor
+
+
+@lru_cache(ACTORS_KEPT)
+def _named(given: bytes) -> Actor | None:
+    named = _ACTOR.fullmatch(given)
+    if named is None:
+        return None
+    authority, officer = named[1].decode(), named[2].decode()
+    return Actor(authority=AuthorityId(authority), officer=OfficerId(officer), credential=f"none:{authority}/{officer}")
 
 
 def key_of(value: object) -> str:
@@ -86,21 +139,34 @@ def key_of(value: object) -> str:
     return value
 
 
-def expected_version(request: Request) -> int | None:
+def key_in(headers: Headers) -> str:
+    """The idempotency key of a request."""
+    return key_of(headers.get(b"idempotency-key", b"").decode("latin-1"))
+
+
+def expected_version(headers: Headers) -> int | None:
     """The version `If-Match` names, `None` where it is not given or is `*`."""
-    given = request.headers.get("if-match")
-    if given is None or given.strip() == "*":
+    given = headers.get(b"if-match", b"*").decode("latin-1").strip()
+    if given == "*":
         return None
-    found = _VERSION.fullmatch(given.strip())
+    found = _VERSION.fullmatch(given)
     if found is None:
         raise BodyIsMalformed("schema", ("/If-Match",))
     return int(found[1])
 
 
-CORRELATION_HEADER: Final = "correlation-id"
+def correlation_in(scope: Scope, headers: Headers) -> str:
+    """The one id of a request, in its problems as in its lines of log: the caller's, else made when first asked for."""
+    state: dict[str, str] = scope.setdefault("state", {})
+    if "correlation_id" not in state:
+        state["correlation_id"] = correlation_of(headers) or uuid7()
+    return state["correlation_id"]
 
 
-def correlation_of(request: Request) -> str | None:
+def correlation_of(headers: Headers) -> str | None:
     """The id under which the caller follows a chain of requests, where one of the form of a key is given."""
-    given = request.headers.get(CORRELATION_HEADER, "")
-    return given if _KEY.fullmatch(given) else None
+    given = headers.get(b"correlation-id")
+    if given is None:
+        return None
+    text = given.decode("latin-1")
+    return text if _KEY.fullmatch(text) else None

@@ -17,7 +17,7 @@ import msgspec
 from pydantic import Field, ValidationError
 from starlette.requests import Request
 
-from domain.commands import MAX_INTEGER, Value
+from domain.commands import MAX_INTEGER, Value, read_time
 from domain.refusals import BodyIsMalformed
 
 LIMIT_MAX = 500
@@ -25,6 +25,8 @@ LIMIT = 100
 CURSOR_LENGTH_MAX = 2_000
 
 Position = Annotated[int, Field(ge=0, le=MAX_INTEGER)]
+Text = Annotated[str, msgspec.Meta(pattern=r"^[^\x00]*$")]
+"""Text as an engine takes it to compare: PostgreSQL takes none with a zero in it."""
 Key = str | int | tuple[str, ...]
 
 
@@ -52,7 +54,7 @@ class Cursor(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defau
 
     path: str
     filters: dict[str, str | int | bool]
-    after: str | int | tuple[str, ...]
+    after: Text | int | tuple[Text, ...]
     position: int
     as_of: datetime | None = None
 
@@ -70,6 +72,11 @@ class Asked(Generic[Q]):
         """The key of the last item of the page before."""
         return self.cursor.after if self.cursor is not None else None
 
+    @property
+    def position(self) -> int:
+        """What the first page spoke for; 0 where this is the first."""
+        return self.cursor.position if self.cursor is not None else 0
+
     def text_after(self) -> str | None:
         """`after` of a list in the order of a text; a cursor that holds anything else is refused."""
         if self.after is None or isinstance(self.after, str):
@@ -77,18 +84,18 @@ class Asked(Generic[Q]):
         raise _malformed()
 
     def number_after(self) -> int | None:
-        """`after` of a list in the order of positions."""
-        if self.after is None or isinstance(self.after, int):
+        """`after` of a list in the order of positions: never one beyond what the first page spoke for."""
+        if self.after is None or (isinstance(self.after, int) and 0 <= self.after <= self.position):
             return self.after
         raise _malformed()
 
-    def pair_after(self) -> tuple[str, str] | None:
-        """`after` of a list in the order of two texts."""
+    def instant_after(self) -> tuple[str, str] | None:
+        """`after` of a list in the order of an instant and a text."""
         match self.after:
             case None:
                 return None
-            case (first, second):
-                return first, second
+            case (instant, text) if _is_time(instant):
+                return instant, text
             case _:
                 raise _malformed()
 
@@ -143,9 +150,18 @@ def _read(text: str) -> Cursor:
         cursor = msgspec.json.decode(data, type=Cursor)
     except (binascii.Error, ValueError, msgspec.MsgspecError):
         raise _malformed() from None
-    if not 0 <= cursor.position <= MAX_INTEGER or (cursor.as_of is not None and cursor.as_of.tzinfo is None):
+    if not 0 <= cursor.position <= MAX_INTEGER or not (cursor.as_of is None or _is_time(cursor.as_of.isoformat())):
         raise _malformed()
     return cursor
+
+
+def _is_time(text: str) -> bool:
+    """Whether it is a time as a query may name one."""
+    try:
+        read_time(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _malformed() -> BodyIsMalformed:

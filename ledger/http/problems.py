@@ -24,7 +24,7 @@ assert table.RULES
 MEDIA_TYPE: Final = "application/problem+json"
 
 BAD_REQUEST, UNAUTHENTICATED, FORBIDDEN, UNKNOWN, CONFLICT = 400, 401, 403, 404, 409
-MOVED, TOO_LARGE, WRONG_MEDIA, UNPROCESSABLE, UNAVAILABLE = 412, 413, 415, 422, 503
+MOVED, TOO_LARGE, WRONG_MEDIA, MISDIRECTED, UNPROCESSABLE, UNAVAILABLE = 412, 413, 415, 421, 422, 503
 
 _FORBIDDEN = (
     "role-is-not-held",
@@ -70,13 +70,23 @@ FAULTS: dict[str, Fault] = {
             CONFLICT,
             "Nothing was wrong with this command, but `refused` says which other of its atomic batch was refused.",
         ),
+        Fault(
+            "host-is-not-trusted",
+            MISDIRECTED,
+            "The service does not go by the name the request was sent to; `CUSTODY_TRUSTED_HOSTS` lists its names.",
+        ),
         Fault("rebuild-is-running", CONFLICT, "A view is being made anew just now; ask again once that is done."),
         Fault("body-is-too-large", TOO_LARGE, "A command may have 64 KiB, a batch 8 MiB and 1,000 commands."),
-        Fault("media-type-is-not-supported", WRONG_MEDIA, "Commands are sent as `application/json` in UTF-8."),
+        Fault(
+            "media-type-is-not-supported",
+            WRONG_MEDIA,
+            "Commands are sent as `application/json` in UTF-8; many together also as `application/x-ndjson`.",
+        ),
         Fault(
             "ledger-is-busy",
             UNAVAILABLE,
-            "Too much is waiting to be recorded. Nothing of this request is; send it again.",
+            "Too much is waiting to be recorded, or too many follow the log already. Nothing of this request is "
+            "recorded; send it again.",
             1,
         ),
         Fault("ledger-is-read-only", UNAVAILABLE, "The service answers questions and records nothing.", 30),
@@ -87,7 +97,9 @@ FAULTS: dict[str, Fault] = {
             "same key again.",
             2,
         ),
-        Fault("projection-is-behind", UNAVAILABLE, "The view has not reached the position asked for. Ask again.", 1),
+        Fault(
+            "projection-is-behind", UNAVAILABLE, "What is read has not come to the position asked for. Ask again.", 1
+        ),
         Fault("internal-error", 500, "The service failed. Nothing of what was asked is known to have happened."),
     )
 }

@@ -7,17 +7,33 @@ from importlib.metadata import version
 from typing import Final
 
 from fastapi import APIRouter, Request, Response
+from fastapi.responses import PlainTextResponse
 
 from ledger.http.answers import service as shapes
 from ledger.http.asking import document, service_of
-from ledger.http.document.operations import answers
+from ledger.http.document.operations import ANYWHERE, OK, answers, headers, problems
 from ledger.http.problems import NotFound, catalogue
+from ledger.observing.metrics import MEDIA_TYPE, Metrics
 from ledger.store.log import DatabaseUnreachable
 from projections import ViewsUnreachable
 
 router = APIRouter(tags=["service"])
 PROGRAM: Final = "custody-ledger"
 HTML: Final = "text/html"
+NUMBERS: Final = {
+    OK: {
+        "description": "Each number with its meaning; `docs/watching.md` of the program lists them.",
+        "headers": headers(),
+        "content": {
+            "text/plain": {
+                "schema": {"type": "string"},
+                "example": "# TYPE custody_log_position gauge\ncustody_log_position 74.0\n",
+            }
+        },
+    },
+    **problems(ANYWHERE),
+}
+"""What is answered at `/metrics`."""
 
 
 @router.get("/health/live", operation_id="show-live", responses=answers(shapes.Live, open_to_all=True))
@@ -34,17 +50,23 @@ def live(request: Request) -> Response:
 def ready(request: Request) -> Response:
     """Whether commands can be recorded: 503 only while the database is down.
 
-    A view that lags or has stopped, or a database of views that is down, is `degraded`.
+    `degraded` names what is amiss with the views: one has stopped, is stalled or has parked events, or is driven by no
+    process; or their database is unreachable.
     """
     service = service_of(request)
     head = service.log.head()
     try:
-        late: dict[str, str] = {
-            item.view: item.state for item in service.views.status() if item.state in ("stalled", "stopped")
-        }
+        late: dict[str, str] = {item.view: item.trouble for item in service.views.status() if item.trouble is not None}
     except (ViewsUnreachable, DatabaseUnreachable):
         late = {"views": "unreachable"}
     return document({"status": "degraded" if late else "ready", "position": head, "views": late}, head)
+
+
+@router.get("/metrics", operation_id="show-metrics", response_class=PlainTextResponse, responses=NUMBERS)
+def metrics(request: Request) -> Response:
+    """What the process counts, as Prometheus reads it."""
+    shown: Metrics = request.app.state.metrics
+    return Response(shown.text(), media_type=MEDIA_TYPE)
 
 
 @router.get("/version", operation_id="show-version", responses=answers(shapes.Version, open_to_all=True))

@@ -168,6 +168,23 @@ class LogEvent(Shape, frozen=True, kw_only=True):
     type: str
 
 
+class CloudEvent(Shape, frozen=True, kw_only=True):
+    """One event in an envelope of CloudEvents 1.0; `source` is the origin of the log, `data` the event as stored."""
+
+    specversion: Literal["1.0"]
+    id: str
+    source: str
+    type: str
+    subject: str
+    time: datetime
+    datacontenttype: Literal["application/json"]
+    position: int
+    streamversion: int
+    leafhash: str
+    correlationid: str
+    data: LogEvent
+
+
 class People(Shape, frozen=True, kw_only=True):
     """A page of people."""
 

@@ -6,7 +6,7 @@ The examples were recorded from a run of the whole story, so they hang together;
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib.metadata import version
 from importlib.resources import files
@@ -17,9 +17,12 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from pydantic.json_schema import models_json_schema
 
+from domain.canonical import encode_trusted
 from domain.commands import Command, DatedCommand, DualCommand
 from domain.rules.ruling import AnyRule
 from domain.rules.table import RULES
+from ledger.http import gate
+from ledger.http.batch import FLAGS
 from ledger.http.command_routes import BATCH, PREFIX, ROUTES
 from ledger.http.document.operations import HEADERS, JSON, SCHEMAS, SHAPES, TITLE, headers, problems, unwrapped
 from ledger.http.document.refusals import OF_A_BATCH, codes_of
@@ -28,6 +31,8 @@ from ledger.http.document.surfaces import ANSWERS, PARAMETERS, PROBLEM, Recorded
 Json = dict[str, Any]
 EXAMPLES: Final = "examples.json"
 CREATED, OK = "201", "200"
+NDJSON: Final = gate.NDJSON.decode()
+LINES: Final[Json] = {"type": "string", "description": "One JSON object a line, each line ended by a line feed."}
 ABOUT: Final = (
     "Custody of persons between States as append-only facts. Commands record what happened; nothing recorded is ever "
     "edited or deleted, and `/v1/corrections` records what was wrong. Every answer says in `Ledger-Position` which "
@@ -105,7 +110,9 @@ def _finish_read(operation: Json, *, in_register: bool) -> None:
     if recorded is not None:
         for status, answer in operation["responses"].items():
             if status.startswith("2"):
-                answer["content"][JSON]["example"] = recorded["answer"]
+                forms = recorded.get("forms", {})
+                for media, content in answer["content"].items():
+                    content["example"] = forms.get(media, recorded["answer"])
 
 
 def _command(path: str, name: str, schemas: Json) -> Json:
@@ -178,31 +185,50 @@ def _example(value: object) -> Json:
     return {"example": value} if value is not None else {}
 
 
+def _lines(items: Sequence[object] | None) -> str | None:
+    return "".join(f"{encode_trusted(item).decode()}\n" for item in items) if items is not None else None
+
+
 def _batch() -> Json:
     recorded = examples().get("reads", {}).get("send-commands", {})
+    data, answer = recorded.get("data"), recorded.get("answer")
     items = {"type": "array", "maxItems": 1_000, "items": {"$ref": SCHEMAS + "BatchItem"}}
     return {
         "operationId": "send-commands",
         "tags": ["commands"],
         "summary": "Many commands in one request",
         "description": (
-            "Each on its own, or with `atomic=true` all in one commit or none. One result an item, in order; a refused "
-            "item's result is its problem document."
+            "Each on its own, or with `atomic=true` all in one commit or none. With `dry_run=true` each is judged "
+            "after those before it, and none is recorded: no key is used up, and what would be recorded is told "
+            "without ids. One result an item, in order; a refused item's result is its problem document. As "
+            "`application/x-ndjson` there is one command a line; whoever accepts that form gets one result a line."
         ),
         "parameters": [
-            {
-                "name": "atomic",
-                "in": "query",
-                "schema": {"type": "string", "enum": ["true", "false"], "default": "false"},
-            },
+            *(
+                {
+                    "name": flag,
+                    "in": "query",
+                    "schema": {"type": "string", "enum": ["true", "false"], "default": "false"},
+                }
+                for flag in FLAGS
+            ),
             *({"$ref": f"#/components/parameters/{header}"} for header in ("CustodyActor", "CorrelationId")),
         ],
-        "requestBody": {"required": True, "content": {JSON: {"schema": items, **_example(recorded.get("data"))}}},
+        "requestBody": {
+            "required": True,
+            "content": {
+                JSON: {"schema": items, **_example(data)},
+                NDJSON: {"schema": LINES, **_example(_lines(data))},
+            },
+        },
         "responses": {
             OK: {
                 "description": "The results.",
                 "headers": headers(),
-                "content": {JSON: {"schema": batch_results(SCHEMAS), **_example(recorded.get("answer"))}},
+                "content": {
+                    JSON: {"schema": batch_results(SCHEMAS), **_example(answer)},
+                    NDJSON: {"schema": LINES, **_example(_lines(answer["results"] if answer else None))},
+                },
             },
             **{str(status): answer for status, answer in problems(OF_A_BATCH).items()},
         },

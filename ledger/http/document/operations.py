@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from fastapi.routing import APIRoute
@@ -16,7 +16,7 @@ JSON: Final = "application/json"
 OK, ACCEPTED = 200, 202
 SCHEMAS: Final = "#/components/schemas/"
 
-ANYWHERE: Final = ("internal-error",)
+ANYWHERE: Final = ("host-is-not-trusted", "internal-error")
 OF_ANY_READ: Final = (
     "actor-is-unknown",
     "body-is-malformed",
@@ -63,22 +63,40 @@ def answers(
     versioned: bool = False,
     dated: bool = False,
     open_to_all: bool = False,
+    also: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> Responses:
     """The answers of one read: `shape` on success, problems by code otherwise.
 
-    `versioned` answers bear an `ETag`; `dated` reads take times; those `open_to_all` want no actor.
+    `versioned` answers bear an `ETag`; `dated` reads take times; those `open_to_all` want no actor; `also` are schemas
+    of other forms of the same answer, by the media type that asks for them.
     """
     SHAPES[shape.__name__] = shape
     named = [*(["ETag"] if versioned else []), *(["Link"] if "next" in shape.__annotations__ else [])]
     success: dict[str, Any] = {
         "description": (inspect.getdoc(shape) or "").partition("\n")[0],
         "headers": headers(*named, *(["Location"] if status == ACCEPTED else [])),
-        "content": {JSON: {"schema": {"$ref": SCHEMAS + shape.__name__}}},
+        "content": {
+            JSON: {"schema": {"$ref": SCHEMAS + shape.__name__}},
+            **{media: {"schema": dict(schema)} for media, schema in (also or {}).items()},
+        },
     }
     general = () if open_to_all else (*OF_ANY_READ, *(("time-has-no-offset",) if dated else ()))
     found = problems((*general, *codes, *ANYWHERE))
     # A read has no body that the gate could refuse.
     return {status: success, **{code: answer for code, answer in found.items() if code != BAD_REQUEST}}
+
+
+def streamed(media: str, description: str, *codes: str) -> Responses:
+    """The answers of a read that is told bit by bit, as text."""
+    success = {"description": description, "headers": headers(), "content": {media: {"schema": {"type": "string"}}}}
+    found = problems((*OF_ANY_READ, *codes, *ANYWHERE))
+    return {OK: success, **{code: answer for code, answer in found.items() if code != BAD_REQUEST}}
+
+
+def reference(shape: type) -> dict[str, str]:
+    """The schema of a shape that an answer names, for `also`."""
+    SHAPES[shape.__name__] = shape
+    return {"$ref": SCHEMAS + shape.__name__}
 
 
 def problems(codes: Iterable[str]) -> Responses:

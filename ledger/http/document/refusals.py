@@ -25,7 +25,14 @@ AT_THE_GATE: Final = (
     "idempotency-key-was-used-for-another-body",
 )
 BEFORE_EVERY_RULE: Final = ("role-is-not-held", "occurred-at-is-in-the-future", "version-has-moved")
-OF_THE_SERVICE: Final = ("event-is-too-large", "ledger-is-busy", "database-is-unreachable", "internal-error")
+OF_THE_SERVICE: Final = (
+    "event-is-too-large",
+    "host-is-not-trusted",
+    "ledger-is-busy",
+    "ledger-is-read-only",
+    "database-is-unreachable",
+    "internal-error",
+)
 OF_MONEY: Final = (
     "amount-is-not-text",
     "amount-is-too-precise",
@@ -38,7 +45,9 @@ OF_A_BATCH: Final = (
     "body-is-too-large",
     "media-type-is-not-supported",
     "actor-is-unknown",
+    "host-is-not-trusted",
     "ledger-is-busy",
+    "ledger-is-read-only",
     "database-is-unreachable",
     "internal-error",
 )

@@ -41,7 +41,23 @@ class RecordedItem(Shape, frozen=True, kw_only=True):
     told: dict[str, str]
 
 
-ANSWERS: Final = (Recorded, RecordedItem)
+class ForeseenEvent(Shape, frozen=True, kw_only=True):
+    """An event that would be recorded; it has no id, position or hash yet."""
+
+    type: str
+    flags: tuple[str, ...]
+
+
+class ForeseenItem(Shape, frozen=True, kw_only=True):
+    """The result of one command of a dry run that would be recorded; `replayed` if one before it has the same key."""
+
+    status: Literal[200]
+    replayed: bool
+    events: tuple[ForeseenEvent, ...]
+    told: dict[str, str]
+
+
+ANSWERS: Final = (Recorded, RecordedItem, ForeseenItem)
 
 PROBLEM: Final[Json] = {
     "type": "object",
@@ -138,7 +154,8 @@ def batch_item(names: list[str], model: Callable[[str], str]) -> Json:
 
 def batch_results(schemas: str) -> Json:
     """The results of a batch."""
-    one = {"anyOf": [{"$ref": schemas + RecordedItem.__name__}, {"$ref": schemas + "Problem"}]}
+    names = (RecordedItem.__name__, ForeseenItem.__name__, "Problem")
+    one = {"anyOf": [{"$ref": schemas + name} for name in names]}
     return {
         "type": "object",
         "properties": {"results": {"type": "array", "items": one}, "position": {"type": "integer"}},

@@ -40,6 +40,12 @@ def require_known(register: Register, **filters: str | None) -> None:
             raise _UNKNOWN[kind](id_)
 
 
+def was_known(register: Register, kind: str, id_: str, position: int) -> bool:
+    """Whether an id of that kind had been recorded by that position."""
+    first = register.recorded_first(kind, id_)
+    return first is not None and first <= position
+
+
 def listed(
     request: Request,
     asked: Asked[Any],
@@ -47,24 +53,25 @@ def listed(
     look_up: Callable[[Register, str], T | None],
     shown: Callable[[T], object],
 ) -> Response:
-    """A page of the entities of that kind that `look_up` finds; `shown` is called once the register is let go.
+    """A page of the entities of that kind that `look_up` finds, each as it stands when it is looked up.
 
-    A further page names nothing that was recorded after the first: so nobody is named twice, and nobody is left out
-    who was there all the time.
+    The register is held still for the list of ids alone: a filter may pass over many, and nobody's command waits for
+    that. A further page names nothing that was recorded after the first: so nobody is named twice, and nobody is left
+    out who was there all the time.
     """
-    limit, after, cursor = asked.query.limit, asked.text_after(), asked.cursor
+    limit, after, first = asked.query.limit, asked.text_after(), asked.position
     found: list[tuple[str, T]] = []
-    with at_head(request, asked.query, cursor.position if cursor is not None else 0) as register:
-        position = register.position
-        for id_ in register.ids(kind):
-            if after is not None and id_ <= after:
-                continue
-            if cursor is not None and register.origins(kind, id_)[0].position > cursor.position:
-                continue
-            item = look_up(register, id_)
-            if item is not None:
-                found.append((id_, item))
-                if len(found) > limit:
-                    break
+    with at_head(request, asked.query, first) as register:
+        position, ids = register.position, register.ids(kind)
+    for id_ in ids:
+        if after is not None and id_ <= after:
+            continue
+        if first and not was_known(register, kind, id_, first):
+            continue
+        item = look_up(register, id_)
+        if item is not None:
+            found.append((id_, item))
+            if len(found) > limit:
+                break
     items: Sequence[object] = [shown(item) for _, item in found[:limit]]
     return page(asked, items, found[limit - 1][0] if len(found) > limit else None, position)

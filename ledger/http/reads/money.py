@@ -133,7 +133,10 @@ def statement(_reader: Reader, request: Request, account: Code, query: Annotated
     responses=answers(shapes.Invoices, "authority-is-unknown", "agreement-is-unknown", dated=True),
 )
 def invoices(_reader: Reader, request: Request, query: Annotated[InvoicesQuery, Query()]) -> Response:
-    """The invoices issued, with what is paid and what is open."""
+    """The invoices issued, with what is paid and what is open.
+
+    A further page speaks for the knowledge of the first, whatever is recorded meanwhile.
+    """
     asking = asked(request, query)
     wanted = asking.query
     with at_head(request, query) as register:

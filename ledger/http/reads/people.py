@@ -17,7 +17,7 @@ from ledger.http.asking import Reader, WhenQuery, at_head, document, page, servi
 from ledger.http.document.operations import answers
 from ledger.http.paging import ListQuery, asked
 from ledger.http.paging import Query as PlainQuery
-from ledger.http.reads.entities import require_known
+from ledger.http.reads.entities import require_known, was_known
 from projections import current_custody, custody_timeline
 from projections import people as people_view
 
@@ -50,7 +50,10 @@ class TimelineQuery(WhenQuery):
     responses=answers(rows.People, "authority-is-unknown", "agreement-is-unknown", "facility-is-unknown"),
 )
 def people(_reader: Reader, request: Request, query: Annotated[PeopleQuery, Query()]) -> Response:
-    """Who is in the register, in the order of their ids, as of now."""
+    """Who is in the register, in the order of their ids, as of now.
+
+    A further page shows everybody as they then stand, and nobody who was registered after the first was asked for.
+    """
     asking = asked(request, query)
     wanted = asking.query
     kind, _, place = (wanted.at or "").partition(":")
@@ -75,7 +78,11 @@ def people(_reader: Reader, request: Request, query: Annotated[PeopleQuery, Quer
         agreement=wanted.agreement,
         flags=wanted.flags,
     )
-    return page(asking, found.value.items, found.value.next, found.position)
+    items = found.value.items
+    if asking.cursor is not None:
+        with at_head(request, query, asking.position) as register:
+            items = [item for item in items if was_known(register, "person", str(item["person"]), asking.position)]
+    return page(asking, items, found.value.next, found.position, as_of=found.as_of)
 
 
 @router.get(

@@ -73,11 +73,11 @@ def roll(_reader: Reader, request: Request, facility: Id, query: Annotated[RollQ
         custodian=wanted.custodian,
         agreement=wanted.agreement,
         limit=wanted.limit,
-        after=asking.pair_after(),
+        after=asking.instant_after(),
     )
     if found.value is None:
         raise FacilityIsUnknown(facility)
-    return page(asking, found.value.items, found.value.next, found.position, found.as_of)
+    return page(asking, found.value.items, found.value.next, found.position, as_of=found.as_of, tells_as_of=True)
 
 
 @router.get(

@@ -151,7 +151,7 @@ def new_log(url: str, clock: Clock) -> EventLog:
 
 def settings(url: str) -> Settings:
     """The settings of a ledger in development at that address."""
-    return Settings(database_url=SecretStr(url), _env_file=None)  # type: ignore[call-arg]  # pydantic-settings takes it
+    return Settings(database_url=SecretStr(url), trusted_hosts="testserver", _env_file=None)  # type: ignore[call-arg]  # pydantic-settings takes it
 
 
 def furnished(house: House) -> House:

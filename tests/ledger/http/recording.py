@@ -5,14 +5,17 @@ What depends on when a thread ran is written as if it had just begun.
 
 from __future__ import annotations
 
+import asyncio
 import json
 from pathlib import Path
 from typing import Any
 
 from ledger.http.document import openapi
+from ledger.http.feed.envelopes import CLOUD_EVENT, CLOUD_EVENTS
 from ledger.http.problems import FAULTS, catalogue
 from tests.ledger.http.house import IN_MEMORY, House, Json, house_at
 from tests.ledger.http.story import PERSON, told
+from tests.ledger.http.streaming import first_events
 from tests.scene import DIGEST
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -52,6 +55,9 @@ READS: dict[str, str] = {
     "show-ready": "/health/ready",
     "show-version": "/version",
 }
+FORMS: dict[str, str] = {"list-events": CLOUD_EVENTS, "show-event": CLOUD_EVENT}
+"""Reads that have another form, by the media type that asks for it."""
+STREAM = "/v1/events/stream?after=2"
 BATCH: list[Json] = [
     {
         "key": "many-1",
@@ -91,6 +97,9 @@ def recorded() -> Json:
         reads: dict[str, Json] = {
             name: {"path": path, "answer": _steady(answer_of(house, path))} for name, path in READS.items()
         }
+        for name, media in FORMS.items():
+            reads[name]["forms"] = {media: answer_of(house, READS[name], media)}
+        reads["stream-events"] = {"path": STREAM, "answer": asyncio.run(first_events(house.app, STREAM, 2))}
         reads["send-commands"] = {"data": BATCH, "answer": _batch(house)}
         rebuild = _rebuild(house)
         for name in ("rebuild-projection", "show-rebuild"):
@@ -98,15 +107,15 @@ def recorded() -> Json:
     return {"commands": commands, "reads": dict(sorted(reads.items()))}
 
 
-def answer_of(house: House, path: str) -> Json:
+def answer_of(house: House, path: str, media: str = "application/json") -> Any:
     """What is answered at an address once the views have read everything."""
     assert house.service.reached(house.head, 0)
     for status in house.service.views.status():
         assert house.service.views.wait_until(status.view, house.head, 60)
-    response = house.client.get(path, headers={"Custody-Actor": "north/north-1"})
+    response = house.client.get(path, headers={"Custody-Actor": "north/north-1", "Accept": media})
     assert response.status_code == 200, response.text
-    answer: Json = response.json()
-    return answer
+    assert response.headers["content-type"] == media
+    return response.json()
 
 
 def _steady(answer: Json) -> Json:

@@ -35,6 +35,8 @@ class _Server(uvicorn.Server):
 def served(app: ASGIApp) -> Iterator[str]:
     """The address at which a thread of this process serves the application."""
     listener = socket.create_server(("127.0.0.1", 0), backlog=2_048)
+    # The loop of this thread, unlike the product's own, lets the end of an answer wait for the client otherwise.
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     server = _Server(uvicorn.Config(app, http="httptools", loop="asyncio", ws="none", log_level="error"))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
     thread.start()
@@ -49,24 +51,32 @@ def served(app: ASGIApp) -> Iterator[str]:
 
 @contextmanager
 def process(url: str) -> Iterator[str]:
-    """The address at which a process of its own serves the ledger at `url`; stopped by its id."""
+    """The address at which a process of its own serves the ledger at `url`, with its views; stopped by its id."""
+    with running(url, views=True) as (_, address):
+        yield address
+
+
+@contextmanager
+def running(url: str, program: str = PROGRAM, *, views: bool = False) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """The same, and the process."""
     environment = {**os.environ, "CUSTODY_DATABASE_URL": url, "NO_COLOR": "1"}
-    command = [sys.executable, "-c", PROGRAM, "serve", "--host", "127.0.0.1", "--port", "0"]
-    with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True) as running:
-        assert running.stderr is not None
+    command = [sys.executable, "-c", program, "serve", "--host", "127.0.0.1", "--port", "0"]
+    command += ["--views"] if views else []
+    with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True) as serving:
+        assert serving.stderr is not None
         said: list[str] = []
-        for line in running.stderr:
+        for line in serving.stderr:
             said.append(line)
             if found := re.search(r"http://127\.0\.0\.1:\d+", line):
                 break
         else:
             raise AssertionError("".join(said))
         # What it says from here on is read, so that it never waits for a reader.
-        reader = threading.Thread(target=running.stderr.read, daemon=True)
+        reader = threading.Thread(target=serving.stderr.read, daemon=True)
         reader.start()
         try:
-            yield found[0]
+            yield serving, found[0]
         finally:
-            running.send_signal(signal.SIGTERM)
-            running.wait(PATIENCE)
+            serving.send_signal(signal.SIGTERM)
+            serving.wait(PATIENCE)
             reader.join(PATIENCE)

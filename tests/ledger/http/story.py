@@ -45,7 +45,7 @@ def told(house: House) -> dict[str, tuple[str, Json, Json]]:
 
     furnished(house)
     _registry(do)
-    _money_agreed(do)
+    money_agreed(do)
     _custody(house, do)
     _transfer(house, do)
     _handover(house, do)
@@ -65,7 +65,7 @@ def _registry(do: Do) -> None:
     do(WATCH, "set-facility-regime", facility="n-3", supervising_authority=WATCH, use="prohibited", from_=at(20, 9))
 
 
-def _money_agreed(do: Do) -> None:
+def money_agreed(do: Do) -> None:
     parties = [{"authority": NORTH, "role": "sending"}, {"authority": EAST, "role": "receiving"}]
     draft = do(
         NORTH,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from datetime import date, datetime
 from typing import Any
@@ -9,6 +11,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from ledger.http import rebuilds
 from ledger.http.answers import entities, money, rows, service
 from ledger.http.document.operations import SHAPES
 from tests.ledger.http.house import IN_MEMORY, House, held, house_at
@@ -42,7 +45,7 @@ SHAPE_OF: dict[str, type] = {
     "show-event": rows.LogEvent,
     "list-audit-trail": rows.AuditTrail,
     "list-projections": service.Projections,
-    "show-projection": service.Projection,
+    "show-projection": service.ProjectionInFull,
     "show-live": service.Live,
     "show-ready": service.Ready,
     "show-version": service.Version,
@@ -67,7 +70,7 @@ def storied(request: pytest.FixtureRequest) -> Iterator[House]:
 
 def test_every_read_is_among_them() -> None:
     assert set(SHAPE_OF) == set(READS)
-    assert set(SHAPES.values()) == {*SHAPE_OF.values(), service.Rebuild}
+    assert set(SHAPES.values()) == {*SHAPE_OF.values(), rows.CloudEvent, service.Rebuild}
 
 
 @pytest.mark.parametrize("name", READS)
@@ -303,8 +306,9 @@ def test_a_page_is_not_moved_by_what_is_recorded_meanwhile(house: House) -> None
     assert positions == list(range(trail["position"], 0, -1))
 
 
-def test_the_register_waits_for_the_position_asked_for(house: House) -> None:
-    path, ahead = "/authorities/north", house.head + 1
+@pytest.mark.parametrize("path", ["/authorities/north", "/projections", "/projections/roll"])
+def test_a_read_waits_for_the_position_asked_for(house: House, path: str) -> None:
+    ahead = house.head + 1
     behind = house.get(path, min_position=ahead, headers={"Prefer": ""})
     assert (behind.status_code, behind.json()["code"], behind.json()["needed"]) == (503, "projection-is-behind", ahead)
     assert behind.headers["retry-after"].isdecimal()
@@ -341,6 +345,28 @@ def test_a_rebuild_is_accepted_and_can_be_followed(house: House) -> None:
     assert (state.state, state.differing, state.error) == ("switched", 0, None)
     assert house.read("/projections/roll")["generation"] > before
     assert house.post("/projections/nothing/rebuilds", None).status_code == 404
+
+
+def test_a_rebuilding_process_that_speaks_another_language_is_ended(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = "print('not JSON', flush=True); import sys; sys.stdin.read()"
+    started: list[subprocess.Popen[str]] = []
+
+    def start(*_arguments: str, **_settings: object) -> subprocess.Popen[str]:
+        pipe = subprocess.PIPE
+        started.append(subprocess.Popen([sys.executable, "-c", program], stdin=pipe, stdout=pipe, text=True))
+        return started[-1]
+
+    monkeypatch.setattr(rebuilds, "start_child", start)
+    address = house.post("/projections/roll/rebuilds", None).headers["location"].removeprefix("/v1")
+    for _ in range(600):
+        state = house.read(address)["state"]
+        if state != "running":
+            break
+        house.service.views.wait_until("roll", house.head + 1, 0.1)
+    [child] = started
+    assert (state, child.poll()) == ("failed", 0)
 
 
 def test_a_time_with_its_offset_is_understood(storied: House) -> None:

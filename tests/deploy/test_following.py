@@ -1,0 +1,97 @@
+"""The page for whoever follows the log, run as it is printed; and its example, which must survive what it meets."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shlex
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.ledger.cli.running import CUSTODY
+from tests.ledger.http.house import IN_MEMORY, House, furnished, house_at
+from tests.ledger.http.serving import served
+from tests.shared_data import REPOSITORY
+
+PAGE = (REPOSITORY / "docs" / "following.md").read_text("utf-8")
+BLOCKS: list[str] = re.findall(r"^```sh\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+FOLLOW = REPOSITORY / "examples" / "follow.py"
+SECONDS_MAX = 120
+
+
+def test_the_page_runs_as_it_is_printed(tmp_path: Path) -> None:
+    program = tmp_path / "bin" / "custody"
+    program.parent.mkdir()
+    program.write_text(f'#!/bin/sh\nexec {shlex.join(CUSTODY)} "$@"\n', "utf-8")
+    program.chmod(0o755)
+    (tmp_path / "examples").symlink_to(FOLLOW.parent)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    script = "".join(BLOCKS).replace("CUSTODY_PORT=8321", f"CUSTODY_PORT={port}")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("CUSTODY_")}
+    # Whatever goes wrong, the server must not outlive the page: it would hold the pipes open.
+    guarded = f"set -euo pipefail\ntrap 'kill $(jobs -p) 2>/dev/null || true' EXIT\n{script}"
+    done = subprocess.run(
+        ["bash", "-c", guarded],
+        stdin=subprocess.DEVNULL,
+        cwd=tmp_path,
+        env={
+            **kept,
+            "PATH": os.pathsep.join([str(program.parent), str(Path(sys.executable).parent), kept["PATH"]]),
+            "PYTHONPATH": str(REPOSITORY),
+        },
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=SECONDS_MAX,
+        check=False,
+    )
+    told = done.stdout
+    assert done.returncode == 0, told
+    assert "id: 3\nevent: authority-roles-set.v1\ndata: {" in told
+    assert '"source":"ledger.example/custody/2025"' in told
+    assert "4 authority-registered.v1 {" in told
+    assert [json.loads(line)["position"] for line in (tmp_path / "seen.jsonl").read_text("utf-8").splitlines()] == [
+        1,
+        2,
+        3,
+        4,
+    ]
+
+
+def followed(address: str, file: Path, last: int) -> None:
+    """The example's file, once it has come to a position."""
+    command = [sys.executable, str(FOLLOW), address, "north/north-1", str(file), str(last)]
+    subprocess.run(command, check=True, timeout=SECONDS_MAX)
+
+
+def positions(file: Path) -> list[int]:
+    return [json.loads(line)["position"] for line in file.read_text("utf-8").splitlines()]
+
+
+def test_the_example_goes_on_where_its_file_ends(tmp_path: Path) -> None:
+    file = tmp_path / "seen.jsonl"
+    with house_at(IN_MEMORY) as house, served(furnished(house).app) as address:
+        followed(address, file, 5)
+        assert positions(file) == [1, 2, 3, 4, 5]
+        whole = file.read_bytes()
+        file.write_bytes(whole + b'{"position":6,"a line that was no')
+        followed(address, file, house.head)
+        assert positions(file) == list(range(1, house.head + 1))
+        assert lines_of(house) == file.read_text("utf-8").splitlines()
+
+
+def lines_of(house: House) -> list[str]:
+    return [house.get(f"/events/{position}").text for position in range(1, house.head + 1)]
+
+
+def test_the_example_says_why_it_cannot_go_on(tmp_path: Path) -> None:
+    with house_at(IN_MEMORY) as house, served(house.app) as address:
+        command = [sys.executable, str(FOLLOW), address, "nobody/n-1", str(tmp_path / "seen.jsonl"), "3"]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=SECONDS_MAX)
+    assert done.returncode == 1
+    assert json.loads(done.stderr)["code"] == "actor-is-unknown"

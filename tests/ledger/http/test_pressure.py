@@ -1,0 +1,139 @@
+"""Too much at once: whoever finds no room is told so while the others still wait, and nobody else is held up."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from threading import Event
+from typing import Any
+
+import httpx2
+import pytest
+
+from domain.commands import parse
+from domain.events.event import Actor
+from domain.names import AuthorityId, OfficerId
+from domain.rules.table import RULES
+from ledger.http.app import create_api
+from ledger.http.commands import CommandEdge
+from ledger.http.problems import FAULTS
+from ledger.http.waiting import WaitingRoom
+from ledger.store.log import Step
+from ledger.writer.submission import Group, Outcome, submission
+from tests.ledger.http.house import House, officer
+from tests.ledger.http.serving import PATIENCE, served
+from tests.ledger.writer.stage import wait_until
+from tests.scene import NORTH
+
+ROOM = 4
+
+
+def person(id_: str) -> dict[str, Any]:
+    return {"person": id_, "identity_status": "claimed", "attributes": {}, "occurred_at": "2025-02-20T08:00:00Z"}
+
+
+def item(id_: str) -> dict[str, Any]:
+    return {"key": id_, "type": "register-person", "data": person(id_)}
+
+
+def registering(id_: str) -> Group:
+    """A request for the writer itself."""
+    rule = RULES["register-person"]
+    by = Actor(authority=AuthorityId(NORTH), officer=OfficerId("n-1"), credential="none:north/n-1")
+    return Group(submissions=(submission(rule, parse(rule.command, person(id_)), by=by, key=id_),))
+
+
+@contextmanager
+def stalled(house: House) -> Iterator[Event]:
+    """The first commit does not come to an end before the event it gives is set."""
+    begun, goes_on = Event(), Event()
+
+    def stall(step: Step) -> None:
+        if step == "before-commit":
+            begun.set()
+            assert goes_on.wait(PATIENCE)
+
+    house.service.log.fault = stall
+    try:
+        yield goes_on
+        assert begun.is_set()
+    finally:
+        goes_on.set()
+        house.service.log.fault = None
+
+
+def test_who_finds_no_room_is_told_at_once(house: House) -> None:
+    edge = CommandEdge(create_api(house.service), house.service.writer, commands_waiting_max=ROOM)
+    with served(edge) as address, httpx2.Client(base_url=address, timeout=PATIENCE) as client:
+
+        def post(id_: str) -> httpx2.Response:
+            headers = {"Custody-Actor": officer(NORTH), "Idempotency-Key": id_}
+            return client.post("/v1/people", json=person(id_), headers=headers)
+
+        def post_many(*ids: str) -> httpx2.Response:
+            items = [item(id_) for id_ in ids]
+            return client.post("/v1/commands", json=items, headers={"Custody-Actor": officer(NORTH)})
+
+        head = house.head
+        with ThreadPoolExecutor() as threads:
+            with stalled(house) as goes_on:
+                waiting = [threads.submit(post, "p-1"), threads.submit(post_many, "p-2", "p-3")]
+                wait_until(lambda: edge.room.commands == 3)
+                # Two more are too many, one is not: commands are counted, and not requests.
+                refused = [post_many("p-4", "p-5")]
+                waiting.append(threads.submit(post, "p-6"))
+                wait_until(lambda: edge.room.commands == ROOM)
+                refused += [post("p-7"), post_many("p-8")]
+                assert client.get("/health/live").status_code == 200
+                assert not any(answer.done() for answer in waiting)
+                goes_on.set()
+            answers = [answer.result(PATIENCE) for answer in waiting]
+        for response in refused:
+            assert (response.status_code, response.json()["code"]) == (503, "ledger-is-busy")
+            assert int(response.headers["retry-after"]) > 0
+        assert [answer.status_code for answer in answers] == [201, 200, 201]
+        assert (house.head, edge.room.commands) == (head + 4, 0)
+        assert post("p-7").status_code == 201
+        # A batch larger than the room is taken when nobody else waits.
+        assert post_many("p-4", "p-5", "p-8", "p-9", "p-10").status_code == 200
+        assert house.head == head + 10
+
+
+@pytest.mark.parametrize("code", [code for code, fault in FAULTS.items() if fault.status == 503])
+def test_whoever_is_sent_away_is_told_when_to_come_back(code: str) -> None:
+    assert FAULTS[code].retry_after
+
+
+def test_who_has_gone_before_the_decision_is_not_decided(house: House) -> None:
+    """A request that is given up while it waits behind a commit takes its commands with it."""
+    writer = house.service.writer
+
+    async def give_up() -> list[Outcome]:
+        room = WaitingRoom(writer)
+        first = asyncio.create_task(room.submit(registering("p-first")))
+        await asyncio.to_thread(begun.wait, PATIENCE)
+        second = asyncio.create_task(room.submit(registering("p-second")))
+        await asyncio.sleep(0)
+        second.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await second
+        goes_on.set()
+        outcomes = await first
+        assert room.commands == 0
+        # Answered behind the one given up, so that one is over and done with.
+        return [*outcomes, *(await room.submit(registering("p-third")))]
+
+    begun, goes_on = Event(), Event()
+
+    def stall(step: Step) -> None:
+        begun.set()
+        assert goes_on.wait(PATIENCE)
+
+    head = house.head
+    house.service.log.fault = stall
+    first, third = asyncio.run(give_up())
+    house.service.log.fault = None
+    assert [getattr(outcome, "position", None) for outcome in (first, third)] == [head + 1, head + 2]
+    assert writer.register.person("p-second") is None
