@@ -59,6 +59,12 @@ def test_every_answer_of_the_walk_is_the_one_the_text_promises(walked: str) -> N
     assert "L11" in walked, "the audit names its laws"
 
 
+def test_the_acceptance_is_hashed_by_its_reader_to_what_was_answered(walked: str) -> None:
+    accepted = next(answer for answer in answers(walked) if answer["events"][0]["type"] == "handover-accepted.v1")
+    event = accepted["events"][0]
+    assert f"Position {event['position']} is what was answered: {event['leaf_hash']}" in walked.splitlines()
+
+
 def test_facts_dated_early_in_2025_are_flagged_late(walked: str) -> None:
     recorded = [event for answer in answers(walked) for event in answer.get("events", [])]
     dated = [event for event in recorded if event["stream"] in ("person:p1", "transfer:t1")]

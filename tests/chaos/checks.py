@@ -15,7 +15,11 @@ from ledger.store import open_log
 from ledger.store.leaf import decode_leaf, text64
 from ledger.store.log import EventLog, Remembered, Row
 from projections import open_views
-from tests.chaos.load import Answered
+from tests.chaos.asking import REUSED
+from tests.model.answers import Answered
+from tests.model.judging import Finding, judge
+from tests.model.shortest import report
+from tests.scene import KEEPER
 
 Told = Mapping[tuple[str, str], Answered]
 """What was granted, by authority and key."""
@@ -26,7 +30,8 @@ class Verdict:
     """What the checks found over some rounds.
 
     `doubled` also has what was recorded and nobody was told of: a command that was carried out unknown to its sender
-    is one that the sender would ask for a second time. `broken` are checks of the audit.
+    is one that the sender would ask for a second time. `broken` are checks of the audit, `rejected` what the model of
+    histories would not have answered.
     """
 
     rounds: int = 0
@@ -36,6 +41,7 @@ class Verdict:
     missing: list[str] = field(default_factory=list)
     unequal: list[str] = field(default_factory=list)
     broken: list[str] = field(default_factory=list)
+    rejected: list[str] = field(default_factory=list)
     note: str = ""
     """How a single round went."""
 
@@ -53,11 +59,12 @@ class Verdict:
         self.missing += other.missing
         self.unequal += other.unequal
         self.broken += other.broken
+        self.rejected += other.rejected
 
     def sentences(self) -> Iterator[str]:
         """Each finding."""
         kinds = {"lost": self.lost, "doubled": self.doubled, "missing": self.missing, "views": self.unequal}
-        for kind, found in {**kinds, "audit": self.broken}.items():
+        for kind, found in {**kinds, "audit": self.broken, "model": self.rejected}.items():
             yield from (f"{kind}: {sentence}" for sentence in found)
 
     def line(self) -> str:
@@ -80,6 +87,16 @@ def examine(url: str, answers: Sequence[Answered], opened: int) -> Verdict:
     return verdict
 
 
+def against_the_model(answers: Sequence[Answered], opened: int) -> list[str]:
+    """What the model finds in a whole history, in sentences; nothing where it would have answered just so."""
+
+    def judging(part: Sequence[Answered]) -> Finding | None:
+        return judge(part, opened, KEEPER, "NO", whole=len(part) == len(answers))
+
+    finding = judging(answers)
+    return [] if finding is None else ["\n".join(report(answers, finding, judging))]
+
+
 def against_the_log(
     rows: Sequence[Row], remembered: Sequence[Remembered], answers: Sequence[Answered], opened: int
 ) -> Verdict:
@@ -92,10 +109,11 @@ def against_the_log(
     verdict.acknowledged = len(told)
     rows_at = {row.position: row for row in rows}
     records = {(record.authority, record.key): record for record in remembered}
-    for who, answer in told.items():
+    makers = {who: answer for who, answer in told.items() if not _is_repeat(answer, rows_at, told)}
+    for who, answer in makers.items():
         if not _is_recorded(answer, rows_at, records.get(who)):
             verdict.lost.append(f"{who} is not recorded as it was answered: {answer.document['events']}")
-    named = Counter(event["position"] for answer in told.values() for event in answer.document["events"])
+    named = Counter(event["position"] for answer in makers.values() for event in answer.document["events"])
     _find_doubled(rows, remembered, named, opened, verdict)
     last = max([*rows_at, *named], default=0)
     verdict.missing += [f"position {position}" for position in range(1, last + 1) if position not in rows_at]
@@ -105,14 +123,24 @@ def against_the_log(
 def _told(answers: Sequence[Answered], verdict: Verdict) -> Told:
     told: dict[tuple[str, str], Answered] = {}
     for answer in answers:
-        who = (answer.authority, answer.key)
+        who = answer.who
         if not answer.is_granted:
             # What was refused may be asked again; what was granted is never refused afterwards.
-            if who in told:
+            if who in told and answer.code != REUSED:
                 verdict.doubled.append(f"{who} was granted and then refused: {answer.document}")
         elif told.setdefault(who, answer).document != answer.document:
             verdict.doubled.append(f"{who} was answered in two ways: {told[who].document} and {answer.document}")
     return told
+
+
+def _is_repeat(answer: Answered, rows_at: Mapping[int, Row], told: Told) -> bool:
+    """Whether it tells of another command's events, which that one was told of just so."""
+    row = rows_at.get(answer.document["position"])
+    if not answer.replayed or row is None:
+        return False
+    leaf = decode_leaf(row.leaf)
+    maker = told.get((leaf.actor.authority, leaf.command_id))
+    return maker is not None and maker is not answer and maker.document == answer.document
 
 
 def _is_recorded(answer: Answered, rows_at: Mapping[int, Row], record: Remembered | None) -> bool:
@@ -122,7 +150,7 @@ def _is_recorded(answer: Answered, rows_at: Mapping[int, Row], record: Remembere
         if row is None or {name: value for name, value in event.items() if name != "flags"} != _shown(row):
             return False
         leaf = decode_leaf(row.leaf)
-        if (leaf.actor.authority, leaf.command_id) != (answer.authority, answer.key):
+        if (leaf.actor.authority, leaf.command_id) != answer.who:
             return False
     return record is not None and (record.first_position, record.count) == (events[0]["position"], len(events))
 

@@ -7,13 +7,13 @@ from dataclasses import replace
 
 import pytest
 
-from ledger.http.commands import answer_document
 from ledger.service import LogEvents
 from ledger.store import open_log
 from ledger.store.log import Remembered, Row
 from projections import open_views
-from tests.chaos.checks import against_the_log, examine
-from tests.chaos.load import Answered
+from tests.chaos.checks import Verdict, against_the_log, against_the_model, examine
+from tests.model.answers import Answered
+from tests.model.playing import real_history, told
 from tests.projections.stage import change
 from tests.scene import KEEPER, Scene
 
@@ -29,7 +29,20 @@ def answers_of(scene: Scene) -> list[Answered]:
     for name in BODIES:
         fields = {"authority": name, "state": "NO", "legal_name": name, "outside_register": False}
         answer = scene.do(KEEPER, "register-authority", key=name, **fields)
-        answers.append(Answered(authority=KEEPER, key=name, is_granted=True, document=answer_document(answer)))
+        answers.append(
+            Answered(
+                authority=KEEPER,
+                key=name,
+                name="register-authority",
+                data=fields,
+                sent=scene.now,
+                heard=scene.now,
+                seen=answer.position - 1,
+                position=answer.position,
+                is_granted=True,
+                document=told(answer),
+            )
+        )
     return answers
 
 
@@ -59,8 +72,12 @@ SPOILT: dict[str, tuple[Callable[[Parts], Parts], tuple[int, int, int]]] = {
         (0, 3, 0),
     ),
     "what was granted is then refused": (
-        lambda p: (p[0], p[1], [*p[2], replace(p[2][0], is_granted=False)]),
+        lambda p: (p[0], p[1], [*p[2], replace(p[2][0], is_granted=False, document={"code": "person-is-dead"})]),
         (0, 1, 0),
+    ),
+    "a repeat under another key is told of them too": (
+        lambda p: (p[0], p[1], [*p[2], replace(p[2][0], key="four", replayed=True)]),
+        (0, 0, 0),
     ),
     "a key is answered in two ways": (lambda p: (p[0], p[1], [*p[2], told_otherwise(p[2][0])]), (0, 1, 0)),
 }
@@ -70,8 +87,8 @@ SPOILT: dict[str, tuple[Callable[[Parts], Parts], tuple[int, int, int]]] = {
 def test_the_log_is_held_against_the_answers(spoil: Callable[[Parts], Parts], found: tuple[int, int, int]) -> None:
     scene = Scene()
     answers = answers_of(scene)
-    rows, keys, told = spoil((scene.log.scan(0, 100), scene.log.remembered_between(1, 100), answers))
-    verdict = against_the_log(rows, keys, told, OPENED)
+    rows, keys, answered = spoil((scene.log.scan(0, 100), scene.log.remembered_between(1, 100), answers))
+    verdict = against_the_log(rows, keys, answered, OPENED)
     assert (len(verdict.lost), len(verdict.doubled), len(verdict.missing)) == found, list(verdict.sentences())
     assert verdict.is_clean == (found == (0, 0, 0))
 
@@ -89,3 +106,14 @@ def test_a_view_that_says_otherwise_is_found(sqlite_url: str) -> None:
     change(sqlite_url, "UPDATE audit_trail_entries__1 SET sentence = 'nothing happened' WHERE position = 4")
     verdict = examine(sqlite_url, answers, OPENED)
     assert verdict.line().endswith("0 missing positions, 1 views unequal")
+
+
+def test_what_the_model_rejects_is_told_with_the_shortest_history() -> None:
+    played = real_history(1, 60)
+    assert against_the_model(played, OPENED) == []
+    before = [answer for answer in played if answer.is_granted and not answer.replayed]
+    gone = before[5]
+    [said] = against_the_model([answer for answer in played if answer.who != gone.who], OPENED)
+    assert "a position is missing before it" in said.splitlines()[0]
+    assert len(said.splitlines()) == 4
+    assert not Verdict(rejected=[said]).is_clean

@@ -14,6 +14,7 @@ import pytest
 
 from ledger.cli.exits import ExitCode
 from ledger.demo import seed
+from ledger.settings import PREFIX, Settings
 from ledger.sources import utc_now
 from tests.engines import Server
 from tests.ledger.cli.running import CUSTODY, custody
@@ -84,6 +85,16 @@ def test_a_dump_is_restored_whole(postgresql_server: Server, postgresql_url: str
 
 def test_every_exit_code_is_explained() -> None:
     assert [int(code) for code in re.findall(r"^\| (\d+) \|", PAGE, re.MULTILINE)] == sorted(ExitCode)
+
+
+def test_every_setting_is_told_with_its_flag_and_default() -> None:
+    told = re.findall(r"^\| `(CUSTODY_[A-Z_]+)` \| `(--[a-z-]+)` \| (?:`([^`]*)` )?\|", PAGE, re.MULTILINE)
+    defaults = {name: field.default for name, field in Settings.model_fields.items()}
+    defaults["database_url"] = defaults["database_url"].get_secret_value()
+    assert set(told) == {
+        (f"{PREFIX}{name.upper()}", f"--{name.replace('_', '-')}", "" if default is None else str(default))
+        for name, default in defaults.items()
+    }
 
 
 def test_every_command_that_the_text_names_exists() -> None:
