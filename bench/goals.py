@@ -11,6 +11,9 @@ Engine = Literal["sqlite", "postgresql", "none"]
 
 EMPTY_ROUTE: Final = "FastAPI route, same body, stores nothing"
 LIBRARY: Final = "documented library behind FastAPI, SQLite"
+LIBRARY_ON_POSTGRES: Final = "documented library behind FastAPI, PostgreSQL"
+LIBRARY_RUNNER: Final = "the library's projection runner, one view"
+SYNCS: Final = "fdatasync alone"
 MESSAGE_DB: Final = "message-db behind the same route"
 TIGERBEETLE: Final = "TigerBeetle behind the same route"
 SINGLES: Final = "ours, one command a request"
@@ -22,6 +25,11 @@ REBUILD_ONE: Final = "rebuild, one view: events/s"
 REBUILD_ALL: Final = "rebuild, all views: events/s"
 AUDIT: Final = "full audit: events/s"
 TREE: Final = "tree alone: leaves/s"
+BESIDE: Final = "one command a request beside a rebuild of all views: of the rate alone"
+LAG: Final = "the slowest live view meanwhile: seconds behind"
+FLAT: Final = "a command at the longest log, beside the shortest: ratio"
+START: Final = "start with a snapshot at a million events: seconds"
+MEMORY: Final = "memory a person in custody, of 40,000: bytes"
 BYTES: Final = "bytes on disk an event, a whole transfer's mix"
 
 
@@ -51,19 +59,29 @@ class Goal:
 GOALS: Final = (
     Goal(measure=SINGLE, engine="sqlite", reference=EMPTY_ROUTE, goal=1.2, expected=0.7),
     Goal(measure=SINGLE, engine="sqlite", reference=LIBRARY, goal=6, expected=5),
+    Goal(measure=SINGLE, engine="sqlite", reference=SYNCS, goal=1, expected=2),
     Goal(measure=SINGLE, engine="sqlite", reference=MESSAGE_DB, goal=2.5, expected=2),
     Goal(measure=SINGLE, engine="sqlite", reference=TIGERBEETLE, goal=2.5, expected=2),
     Goal(measure=LATENCY, engine="sqlite", goal=50, expected=80, at_most=True),
     Goal(measure=SINGLE, engine="postgresql", reference=EMPTY_ROUTE, goal=1.0, expected=0.5),
+    Goal(measure=SINGLE, engine="postgresql", reference=LIBRARY_ON_POSTGRES, goal=12, expected=10),
     Goal(measure=LATENCY, engine="postgresql", goal=50, expected=100, at_most=True),
     Goal(measure=BULK, engine="sqlite", goal=12_000, expected=5_000),
     Goal(measure=BULK, engine="sqlite", reference=SINGLES, goal=2.5, expected=2.5),
     Goal(measure=BULK, engine="postgresql", goal=10_000, expected=4_500),
     Goal(measure=BULK, engine="postgresql", reference=SINGLES, goal=2.5, expected=2.5),
     Goal(measure=REBUILD_ONE, engine="sqlite", goal=120_000, expected=40_000),
+    Goal(measure=REBUILD_ONE, engine="sqlite", reference=LIBRARY_RUNNER, goal=80, expected=20),
+    Goal(measure=REBUILD_ONE, engine="postgresql", goal=60_000, expected=20_000),
     Goal(measure=REBUILD_ALL, engine="sqlite", goal=50_000, expected=8_000),
+    Goal(measure=REBUILD_ALL, engine="postgresql", goal=25_000, expected=5_000),
     Goal(measure=AUDIT, engine="sqlite", goal=100_000, expected=15_000),
     Goal(measure=TREE, engine="none", goal=200_000, expected=250_000),
+    Goal(measure=BESIDE, engine="sqlite", goal=0.5, expected=0.6),
+    Goal(measure=LAG, engine="sqlite", goal=1, expected=0.8, at_most=True),
+    Goal(measure=FLAT, engine="sqlite", goal=1.2, expected=1.1, at_most=True),
+    Goal(measure=START, engine="sqlite", goal=2, expected=3, at_most=True),
+    Goal(measure=MEMORY, engine="sqlite", goal=2_048, expected=2_500, at_most=True),
     Goal(measure=BYTES, engine="sqlite", goal=1_200, expected=1_300, at_most=True),
     Goal(measure=BYTES, engine="postgresql", goal=1_600, expected=1_700, at_most=True),
 )
@@ -111,6 +129,8 @@ def judge(goal: Goal, figures: Figures) -> Result:
 def _reference(goal: Goal, figures: Figures) -> list[float]:
     if goal.reference is None:
         return []
+    if goal.reference == LIBRARY_RUNNER:
+        return figures.get((LIBRARY_RUNNER, goal.engine), [])
     return figures.get((SINGLE, goal.engine if goal.reference == SINGLES else goal.reference), [])
 
 

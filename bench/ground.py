@@ -16,8 +16,10 @@ from ledger.writer.submission import Answer, Group, submission
 from ledger.writer.writer import Writer
 
 KEEPER: Final = "keeper"
+MONITOR: Final = "watch"
+"""Who sees that people were let go, in lives that end."""
 SINCE: Final = "2020-01-01"
-CAPACITY: Final = 2_000
+CAPACITY: Final = 100_000
 COMMANDS_A_COMMIT: Final = 1_000
 
 
@@ -59,6 +61,18 @@ def _registry() -> list[tuple[str, str, dict[str, object]]]:
             KEEPER,
             "set-authority-roles",
             {"authority": AUTHORITY, "roles": [{"role": "sending", "from": SINCE}]},
+        ),
+    ]
+    found += [
+        (
+            KEEPER,
+            "register-authority",
+            {"authority": MONITOR, "state": "NO", "legal_name": "Watch", "outside_register": False},
+        ),
+        (
+            KEEPER,
+            "set-authority-roles",
+            {"authority": MONITOR, "roles": [{"role": "monitor", "from": SINCE}]},
         ),
     ]
     for facility in [place(connection, number) for connection in range(CONNECTIONS) for number in (0, 1)]:

@@ -1,6 +1,6 @@
 """The commands of the load: people registered, lawfully held and moved, each by the authority of its connection.
 
-Every connection has two places of its own, so that no place holds more people than a real one.
+Every connection has two places of its own.
 """
 
 from __future__ import annotations

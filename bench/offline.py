@@ -10,7 +10,7 @@ from bench.goals import AUDIT, BYTES, REBUILD_ALL, REBUILD_ONE, TREE, Figures
 from bench.ground import fill, prepare
 from ledger.audit.verify import verify
 from ledger.demo import seed
-from ledger.service import open_service
+from ledger.service import Service, open_service
 from ledger.settings import Settings
 from ledger.store import open_log
 from ledger.store.merkle import root
@@ -18,28 +18,33 @@ from ledger.store.merkle import root
 ONE_VIEW = "current_custody"
 
 
-def measure_views_and_audit(url: str, events: int, rounds: int, figures: Figures) -> None:
+def measure_views_and_audit(urls: dict[str, str], events: int, rounds: int, figures: Figures) -> None:
     """Rebuild one view and all of them, and audit the log without its views, over `events` events of the load."""
-    prepare(url)
-    fill(url, events)
-    service = open_service(Settings(database_url=url, environment="development"), run_views=False)  # type: ignore[arg-type]  # pydantic makes the text a secret
-    try:
-        head = service.log.head()
-        service.views.catch_up()
-        for _ in range(rounds):
-            began = perf_counter()
-            rebuilt = service.views.rebuild([ONE_VIEW])
-            _note(figures, REBUILD_ONE, "sqlite", head / (perf_counter() - began))
-            began = perf_counter()
-            rebuilt += service.views.rebuild()
-            _note(figures, REBUILD_ALL, "sqlite", head / (perf_counter() - began))
-            assert all(view.switched for view in rebuilt), "a rebuilt view differs from the live one"
-            began = perf_counter()
-            checks = verify(service.log)
-            _note(figures, AUDIT, "sqlite", head / (perf_counter() - began))
-            assert not [finding for check in checks for finding in check.findings if check.code == "rows"]
-    finally:
-        service.close()
+    for engine, url in urls.items():
+        prepare(url)
+        fill(url, events)
+        service = open_service(Settings(database_url=url, environment="development"), run_views=False)  # type: ignore[arg-type]  # pydantic makes the text a secret
+        try:
+            service.views.catch_up()
+            for _ in range(rounds):
+                _one_round(service, engine, figures)
+        finally:
+            service.close()
+
+
+def _one_round(service: Service, engine: str, figures: Figures) -> None:
+    head = service.log.head()
+    began = perf_counter()
+    rebuilt = service.views.rebuild([ONE_VIEW])
+    _note(figures, REBUILD_ONE, engine, head / (perf_counter() - began))
+    began = perf_counter()
+    rebuilt += service.views.rebuild()
+    _note(figures, REBUILD_ALL, engine, head / (perf_counter() - began))
+    assert all(view.switched for view in rebuilt), "a rebuilt view differs from the live one"
+    began = perf_counter()
+    checks = verify(service.log, url=service.settings.database_url.get_secret_value())
+    _note(figures, AUDIT, engine, head / (perf_counter() - began))
+    assert not [finding for check in checks for finding in check.findings if check.code == "rows"]
 
 
 def measure_tree(leaves: int, rounds: int, figures: Figures) -> None:

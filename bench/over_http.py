@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 import msgspec
 
 from bench.client import Measured
-from bench.goals import BULK, EMPTY_ROUTE, LATENCY, LIBRARY, SINGLE, Figures
+from bench.goals import BULK, EMPTY_ROUTE, LATENCY, LIBRARY, LIBRARY_ON_POSTGRES, SINGLE, Figures
 from bench.ground import prepare
 from bench.load import AUTHORITY, CONNECTIONS, OFFICER
 
@@ -95,7 +95,9 @@ def settle(server: Server) -> None:
         sleep(LOOK_AGAIN_SECONDS)
 
 
-def measure(urls: dict[str, str], library: str, rounds: int, seconds: float) -> tuple[Figures, dict[str, float]]:
+def measure(
+    urls: dict[str, str], library: dict[str, str], rounds: int, seconds: float
+) -> tuple[Figures, dict[str, float]]:
     """All rounds over the ledgers at `urls`, by engine, and the references; also what the client took a request, in µs.
 
     The first, short run against each server warms it up and does not count.
@@ -107,7 +109,8 @@ def measure(urls: dict[str, str], library: str, rounds: int, seconds: float) -> 
             prepare(url)
         servers = [stack.enter_context(running(engine, "ledger", url)) for engine, url in urls.items()]
         servers.append(stack.enter_context(running(EMPTY_ROUTE, "empty")))
-        servers.append(stack.enter_context(running(LIBRARY, "library", library)))
+        servers.append(stack.enter_context(running(LIBRARY, "library", library["sqlite"])))
+        servers.append(stack.enter_context(running(LIBRARY_ON_POSTGRES, "library", library["postgresql"])))
         for server in servers:
             with awake(server):
                 ask(server, "single" if server.is_ours else "flat", CONNECTIONS, 0.3, "warm")

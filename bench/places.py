@@ -13,6 +13,7 @@ from unittest.mock import patch
 from urllib.parse import quote
 
 import psycopg
+from psycopg.conninfo import conninfo_to_dict
 
 
 @contextmanager
@@ -50,3 +51,18 @@ def new_database(server: str, name: str) -> str:
     with psycopg.connect(server, autocommit=True) as connection:
         connection.execute(f"CREATE DATABASE {name}".encode())
     return server.replace("/postgres?", f"/{name}?")
+
+
+def library_environment(url: str) -> dict[str, str]:
+    """The environment with which the library itself, used as its pages show it, keeps what it has at `url`."""
+    if url.startswith("sqlite:///"):
+        return {"PERSISTENCE_MODULE": "eventsourcing.sqlite", "SQLITE_DBNAME": url.removeprefix("sqlite:///")}
+    said = {name: str(value) for name, value in conninfo_to_dict(url).items()}
+    return {
+        "PERSISTENCE_MODULE": "eventsourcing.postgres",
+        "POSTGRES_DBNAME": said["dbname"],
+        "POSTGRES_HOST": said["host"],
+        "POSTGRES_PORT": said.get("port", "5432"),
+        "POSTGRES_USER": said["user"],
+        "POSTGRES_PASSWORD": said.get("password", ""),
+    }

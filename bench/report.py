@@ -16,7 +16,9 @@ import msgspec
 from rich.console import Console
 from rich.table import Table
 
+from bench.gate import Refused
 from bench.goals import Result
+from bench.growth import Grown
 
 RESULTS: Final = Path(__file__).with_name("results.json")
 SYNCS: Final = 200
@@ -24,21 +26,26 @@ _LIBRARIES: Final = ("eventsourcing", "fastapi", "starlette", "uvicorn", "uvloop
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
-    """`bench/results.json`; `client_us` is what the load generator took a request, on the same processors."""
+    """`bench/results.json`; `client_us` is what the load generator took a request, on the same processors.
+
+    `growth` is what the picture `bench/growth.svg` shows; `refused` each hostile body.
+    """
 
     machine: dict[str, str | int | float]
     versions: dict[str, str]
     client_us: dict[str, float]
     results: Sequence[Result]
+    growth: Sequence[Grown]
+    refused: Sequence[Refused]
 
 
-def machine() -> dict[str, str | int | float]:
+def machine(syncs: float) -> dict[str, str | int | float]:
     """What the figures depend on: processors, how busy they were before, and how fast the disk confirms a write."""
     return {
         "processor": platform.machine(),
         "processors": os.cpu_count() or 0,
         "load_before": round(os.getloadavg()[0], 2),
-        "fdatasync_per_second": round(_syncs_a_second()),
+        "fdatasync_per_second": round(syncs),
     }
 
 
@@ -77,7 +84,8 @@ def _figure(value: float | None) -> str:
     return "" if value is None else f"{value:,.0f}"
 
 
-def _syncs_a_second() -> float:
+def syncs_a_second() -> float:
+    """How often a second the disk confirms a write of 4 KiB to one who waits for each."""
     with tempfile.TemporaryFile() as file:
         began = perf_counter()
         for _ in range(SYNCS):

@@ -1,6 +1,6 @@
 """What is measured over HTTP, each in a process of its own: the ledger as `custody serve` runs it, and its references.
 
-Run as `python -m bench.servers ledger URL`, `… empty` or `… library PATH`; prints the port once it listens.
+Run as `python -m bench.servers ledger URL`, `… empty` or `… library URL`; prints the port once it listens.
 """
 
 from __future__ import annotations
@@ -14,9 +14,10 @@ from eventsourcing.application import Application
 from eventsourcing.domain import Aggregate, event
 from fastapi import FastAPI
 
+from bench.places import library_environment
 from domain.commands import Command
 from domain.rules.table import RULES
-from ledger.cli.commands.serving import answer_requests, spare_the_register_from_collection
+from ledger.cli.commands.serving import answer_requests, spare_the_register_from_collection, views_kept
 from ledger.service import open_service
 from ledger.settings import Settings
 
@@ -54,9 +55,9 @@ def empty_app() -> FastAPI:
     return app
 
 
-def library_app(path: str) -> FastAPI:
+def library_app(url: str) -> FastAPI:
     """The same routes, each saving one aggregate; plain functions, as the library blocks."""
-    register = Register({"PERSISTENCE_MODULE": "eventsourcing.sqlite", "SQLITE_DBNAME": path})
+    register = Register(library_environment(url))
     app = FastAPI(telemetry={"tracing": False, "metrics": False, "logs": False, "operation_spans": False})
     for name in ASKED:
 
@@ -94,9 +95,12 @@ def main() -> None:
         elif kind == "library":
             run(library_app(where[0]), listener)
         else:
-            service = open_service(Settings(database_url=where[0], environment="development"))  # type: ignore[arg-type]  # pydantic makes the text a secret
+            # The references tell no line a request either.
+            settings = Settings.model_validate({"database_url": where[0], "log_level": "warning"})
+            service = open_service(settings, run_views=False)
             try:
-                answer_requests(service, listener)
+                with views_kept(settings, wanted=True):
+                    answer_requests(service, listener)
             finally:
                 service.close()
 
