@@ -7,10 +7,10 @@ NEW_ENOUGH := import sys, venv; sys.exit(sys.version_info < (3, 11))
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test chaos bench check fmt openapi lock clean
+.PHONY: help demo serve test fuzz chaos contention failover bench check fmt openapi lock clean
 
 help: ## say what can be done here
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo "  PYTHON=… chooses the interpreter, ARGS=… is passed on (make test ARGS='-k handover')"
 
 demo: $(STAMP) ## seed a ledger, serve it and print what to try next
@@ -22,10 +22,26 @@ serve: $(STAMP) ## serve the ledger that CUSTODY_DATABASE_URL names
 test: $(STAMP) ## run every test, on SQLite and on a real PostgreSQL from a wheel
 	@run=$$(mktemp -d) && trap 'rm -rf "$$run"' EXIT && XDG_RUNTIME_DIR=$$run $(BIN)/python -m pytest $(ARGS)
 
-chaos: $(STAMP) ## kill -9 a server under load and count what is lost (ENGINE=sqlite|postgresql ROUNDS=n SEED=s)
-	@$(BIN)/python -m tests.chaos --engine $(or $(ENGINE),sqlite) --rounds $(or $(ROUNDS),10) $(if $(SEED),--seed $(SEED))
+fuzz: $(STAMP) ## ask made-up things of every operation (EXAMPLES=n each, ENGINE=sqlite|postgresql SEED=s)
+	@run=$$(mktemp -d) && trap 'rm -rf "$$run"' EXIT && XDG_RUNTIME_DIR=$$run FUZZ_EXAMPLES=$(or $(EXAMPLES),100) \
+		FUZZ_ENGINE=$(or $(ENGINE),postgresql) FUZZ_SEED=$(or $(SEED),$(shell date +%s)) \
+		$(BIN)/python -m pytest -s tests/ledger/http/test_schemathesis.py $(ARGS)
 
-bench: $(STAMP) ## measure beside the references in a few minutes (QUICK=1: in one), write bench/results.json
+chaos: $(STAMP) ## kill -9 API, worker, database under load; count what is lost (ENGINE=sqlite|postgresql ROUNDS=n SEED=s STATE=file)
+	@run=$$(mktemp -d) && trap 'rm -rf "$$run"' EXIT && XDG_RUNTIME_DIR=$$run \
+		$(BIN)/python -m tests.chaos --engine $(or $(ENGINE),sqlite) --rounds $(or $(ROUNDS),10) \
+		$(if $(SEED),--seed $(SEED)) $(if $(STATE),--state $(STATE))
+
+contention: $(STAMP) ## three API processes after the same places and persons, two readers, a pause (EVENTS=n PAUSE=seconds SEED=s)
+	@run=$$(mktemp -d) && trap 'rm -rf "$$run"' EXIT && XDG_RUNTIME_DIR=$$run \
+		$(BIN)/python -m tests.contention --events $(or $(EVENTS),50000) --pause $(or $(PAUSE),60) \
+		$(if $(SEED),--seed $(SEED))
+
+failover: $(STAMP) ## kill a PostgreSQL primary under load, promote its standby, and count what is lost (ROUNDS=n SEED=s)
+	@run=$$(mktemp -d) && trap 'rm -rf "$$run"' EXIT && XDG_RUNTIME_DIR=$$run \
+		$(BIN)/python -m tests.failover --rounds $(or $(ROUNDS),3) $(if $(SEED),--seed $(SEED))
+
+bench: $(STAMP) ## measure beside the references in a quarter of an hour (QUICK=1: in three minutes), write bench/results.json
 	@$(BIN)/python -W ignore -m bench
 
 check: $(STAMP) ## lint, formatting, types, import contracts, tidy tests
