@@ -54,7 +54,7 @@ def main() -> None:
 
         figures, client = over_http.measure(places("served"), places("library"), extent.rounds, extent.seconds)
         figures[(SINGLE, SYNCS)] = [syncs] * extent.rounds
-        measure_runner(places("runner"), extent.rounds, figures)
+        measure_runner(places, extent.rounds, figures)
         grown = _alone(places, extent, figures)
         gated, bodies = gate.measure()
     results = [*(judge(goal, figures) for goal in GOALS), *gated]

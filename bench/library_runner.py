@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from time import perf_counter
 from typing import Any, Final
 
@@ -73,17 +74,17 @@ class Counting(Projection[Any]):
         self.view.count(type(domain_event).__name__, tracking)
 
 
-def measure_runner(urls: dict[str, str], rounds: int, figures: Figures) -> None:
-    """Events a second from an application in memory into one view, on each engine."""
+def measure_runner(places: Callable[[str], dict[str, str]], rounds: int, figures: Figures) -> None:
+    """Events a second from an application in memory into one view, on each engine; each round into a new one."""
     views: dict[str, Any] = {"sqlite": SQLiteCounts, "postgresql": PostgresCounts}
-    for engine, url in urls.items():
-        for number in range(rounds):
+    for number in range(rounds):
+        for engine, url in places(f"runner_{number}").items():
             prefixed = {f"COUNTING_{name}": value for name, value in library_environment(url).items()}
             with ProjectionRunner(
                 application_class=Application[Any],
                 projection_class=Counting,
                 view_class=views[engine],
-                env={**prefixed, "APPLICATION_NAME": f"round-{number}"},
+                env=prefixed,
             ) as runner:
                 made = [Moved(name=str(each)) for each in range(EVENTS)]
                 began = perf_counter()

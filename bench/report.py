@@ -81,7 +81,9 @@ def show(report: Report) -> None:
 
 
 def _figure(value: float | None) -> str:
-    return "" if value is None else f"{value:,.0f}"
+    if value is None:
+        return ""
+    return f"{value:,.0f}" if value >= 10 else f"{value:.2f}"
 
 
 def syncs_a_second() -> float:

@@ -12,8 +12,6 @@ from tests.tidy.test_tidy import ROOT, files, text
 PAGES = sorted(path for path in files() if path.suffix == ".md")
 LINK = re.compile(r"\]\((?!https?:)([^)#\s]*)(?:#([^)\s]+))?\)")
 NAMED = re.compile(r"`((?:docs|examples|deploy|tests|bench|domain|ledger|projections)/[\w./-]+\.\w+)`")
-MADE = frozenset({"bench/growth.svg"})
-"""What a page may name before it is there."""
 
 
 def _places(path: Path) -> set[str]:
@@ -31,5 +29,5 @@ def test_every_link_of_a_page_leads_somewhere(page: Path) -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=str)
 def test_every_file_that_a_page_names_is_there(page: Path) -> None:
-    named = set(NAMED.findall(text(page))) - MADE
+    named = set(NAMED.findall(text(page)))
     assert {name for name in named if not (ROOT / name).exists()} == set()
