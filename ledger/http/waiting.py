@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from contextlib import suppress
 from typing import Final
 
 from ledger.writer.submission import Group, Outcome
@@ -70,9 +71,11 @@ class _Desk:
         """Leave an answer for the loop; called by the writer's thread."""
         self._laid_down.append(waiter)
         # Laid down first, then looked: the loop looks the other way round, so no answer is left lying.
-        if not self._is_called and not self.loop.is_closed():
+        if not self._is_called:
             self._is_called = True
-            self.loop.call_soon_threadsafe(self._take_up)
+            # A loop that is closed, or closes just now, has nobody who waits; the writer's thread goes on.
+            with suppress(RuntimeError):
+                self.loop.call_soon_threadsafe(self._take_up)
 
     def _take_up(self) -> None:
         self._is_called = False

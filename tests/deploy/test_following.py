@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import shlex
 import socket
 import subprocess
 import sys
 from pathlib import Path
 
-from tests.ledger.cli.running import CUSTODY
+from tests.deploy.pages import printed
 from tests.ledger.http.house import IN_MEMORY, House, furnished, house_at
 from tests.ledger.http.serving import served
 from tests.shared_data import REPOSITORY
@@ -23,35 +21,12 @@ SECONDS_MAX = 120
 
 
 def test_the_page_runs_as_it_is_printed(tmp_path: Path) -> None:
-    program = tmp_path / "bin" / "custody"
-    program.parent.mkdir()
-    program.write_text(f'#!/bin/sh\nexec {shlex.join(CUSTODY)} "$@"\n', "utf-8")
-    program.chmod(0o755)
     (tmp_path / "examples").symlink_to(FOLLOW.parent)
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     script = "".join(BLOCKS).replace("CUSTODY_PORT=8321", f"CUSTODY_PORT={port}")
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("CUSTODY_")}
-    # Whatever goes wrong, the server must not outlive the page: it would hold the pipes open.
-    guarded = f"set -euo pipefail\ntrap 'kill $(jobs -p) 2>/dev/null || true' EXIT\n{script}"
-    done = subprocess.run(
-        ["bash", "-c", guarded],
-        stdin=subprocess.DEVNULL,
-        cwd=tmp_path,
-        env={
-            **kept,
-            "PATH": os.pathsep.join([str(program.parent), str(Path(sys.executable).parent), kept["PATH"]]),
-            "PYTHONPATH": str(REPOSITORY),
-        },
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        timeout=SECONDS_MAX,
-        check=False,
-    )
-    told = done.stdout
-    assert done.returncode == 0, told
+    told = printed(script, tmp_path)
     assert "id: 3\nevent: authority-roles-set.v1\ndata: {" in told
     assert '"source":"ledger.example/custody/2025"' in told
     assert "4 authority-registered.v1 {" in told

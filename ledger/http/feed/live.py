@@ -11,7 +11,7 @@ import asyncio
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cached_property
 from itertools import islice
 from typing import Final
@@ -66,7 +66,8 @@ class Follower:
 
     def wake(self) -> None:
         """There is something to look at. May be called from any thread."""
-        if not self._loop.is_closed():
+        # A loop that is closed, or closes just now, has nobody who follows.
+        with suppress(RuntimeError):
             self._loop.call_soon_threadsafe(self._news.set)
 
     def look(self) -> None:

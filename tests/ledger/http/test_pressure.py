@@ -137,3 +137,26 @@ def test_who_has_gone_before_the_decision_is_not_decided(house: House) -> None:
     house.service.log.fault = None
     assert [getattr(outcome, "position", None) for outcome in (first, third)] == [head + 1, head + 2]
     assert writer.register.person("p-second") is None
+
+
+def test_an_answer_for_a_loop_that_has_closed_is_dropped(house: House) -> None:
+    """A server that ends while a batch is being committed does not take the writer's thread with it."""
+    writer, begun, goes_on = house.service.writer, Event(), Event()
+
+    def stall(step: Step) -> None:
+        begun.set()
+        assert goes_on.wait(PATIENCE)
+
+    async def leave() -> None:
+        waiting = asyncio.ensure_future(WaitingRoom(writer).submit(registering("p-first")))
+        await asyncio.to_thread(begun.wait, PATIENCE)
+        waiting.cancel()
+        await asyncio.wait([waiting])
+
+    house.service.log.fault = stall
+    asyncio.run(leave())
+    house.service.log.fault = None
+    goes_on.set()
+    [outcome] = writer.submit(registering("p-second")).result(PATIENCE)
+    assert getattr(outcome, "position", None) == house.head
+    assert writer.register.person("p-first") is not None
