@@ -37,14 +37,19 @@ _ROW_COLUMNS: Final = (
     "e.notification_id, l.event_id, e.topic, e.originator_id, e.originator_version, e.state, l.leaf_hash"
 )
 _RECORD_COLUMNS: Final = "i.authority, i.key, i.command_hash, i.first_position, i.count"
+# One look-up an event, whatever the server thinks of the tables' sizes: it would go through all leaves for a few.
+_ITS_LEAF: Final = "LEFT JOIN LATERAL (SELECT * FROM leaves WHERE position = e.notification_id LIMIT 1) l ON true"
 
 _QUERIES: Final = Queries(
     head=f"SELECT max(notification_id) FROM {EVENTS}",
-    page=f"SELECT {_ROW_COLUMNS} FROM {EVENTS} e LEFT JOIN leaves l ON l.position = e.notification_id "
-    "WHERE e.notification_id > %s ORDER BY e.notification_id LIMIT %s",
-    at=f"SELECT {_ROW_COLUMNS} FROM {EVENTS} e LEFT JOIN leaves l ON l.position = e.notification_id "
+    # Told for both tables: a join that merges them would read the leaves from the first one on.
+    page=f"SELECT {_ROW_COLUMNS} FROM (SELECT %s::bigint AS after) asked "
+    f"JOIN {EVENTS} e ON e.notification_id > asked.after "
+    "LEFT JOIN leaves l ON l.position = e.notification_id AND l.position > asked.after "
+    "ORDER BY e.notification_id LIMIT %s",
+    at=f"SELECT {_ROW_COLUMNS} FROM {EVENTS} e {_ITS_LEAF} "
     "WHERE e.notification_id = ANY(%s::bigint[]) ORDER BY e.notification_id",
-    stream=f"SELECT {_ROW_COLUMNS} FROM {EVENTS} e LEFT JOIN leaves l ON l.position = e.notification_id "
+    stream=f"SELECT {_ROW_COLUMNS} FROM {EVENTS} e {_ITS_LEAF} "
     "WHERE e.originator_id = %s ORDER BY e.originator_version",
     leaf_hashes="SELECT position, leaf_hash FROM leaves WHERE position > %s ORDER BY position LIMIT %s",
     positions="SELECT event_id, position FROM leaves WHERE event_id = ANY(%s)",

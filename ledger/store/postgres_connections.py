@@ -39,7 +39,11 @@ STANDSTILL_SECONDS: Final = 5
 
 # A commit that waits for no disk, or not for its standby's, is less than `append` promises.
 DURABLE: Final = ("on", "remote_apply")
+# Every read of the log goes by an index. A server that knows little of the tables' sizes yet would go through whole
+# ones for a few rows.
 _SESSION: Final = f"""
+    SET enable_seqscan = off;
+    SET enable_hashjoin = off;
     SET lock_timeout = '{LOCK_SECONDS}s';
     SET statement_timeout = '3s';
     SET idle_in_transaction_session_timeout = '{STANDSTILL_SECONDS}s';

@@ -39,8 +39,6 @@ TRIES_MAX: Final = 100
 FOLLOW_SECONDS: Final = 1.0
 GATHER_SECONDS: Final = 0.02
 """How long others' batches are let gather before they are read: each look costs as much as many events."""
-NOTHING: Final = Group(submissions=())
-"""Asks for nothing; once it is answered, the register has been brought to the head."""
 
 
 class Waiter(Protocol):
@@ -93,6 +91,8 @@ class Writer:
         self._queue: queue.Queue[Waiting | None] = queue.Queue(GROUPS_WAITING_MAX)
         self._closing = threading.Event()
         self._entering = threading.Lock()
+        self._evolving = threading.RLock()
+        """Held by the thread on whose account the register changes, from the state that is judged to its merge."""
         self.reading = threading.Lock()
         """Held while the register changes; who reads more than one thing of it, or lists it, holds it too."""
         self._threads: list[threading.Thread] = []
@@ -148,7 +148,8 @@ class Writer:
         for _ in range(TRIES_MAX):
             if self._behind:
                 self._catch_up()
-            with self.contention.turn(self.log):
+            # While a turn is waited for, `_follow` reads what the others record in theirs.
+            with self.contention.turn(self.log), self._evolving:
                 if self.contention.takes_turns:
                     self._catch_up()
                     self.contention.begins_at(self.register.position)
@@ -224,17 +225,25 @@ class Writer:
 
     def _catch_up(self) -> None:
         """Evolve everything recorded since the register's position, a page at a time and each page as a whole."""
-        while rows := self.log.read(self.register.position, PAGE):
-            tail = self.register.overlay()
-            events = [read_event(row) for row in rows]
-            for event in events:
-                tail.evolve(event)
-            with self.reading:
-                tail.merge()
-                self.register.put_away(PEOPLE_KEPT)
-            self._last_recorded = events[-1].recorded_at
-        self._behind = False
-        self.watch.caught_up(self.register.position)
+        with self._evolving:
+            is_at_head = False
+            while not is_at_head:
+                rows = self.log.read(self.register.position, PAGE)
+                self._evolve([read_event(row) for row in rows])
+                is_at_head = len(rows) < PAGE
+            self._behind = False
+            self.watch.caught_up(self.register.position)
+
+    def _evolve(self, events: Sequence[Event]) -> None:
+        if not events:
+            return
+        tail = self.register.overlay()
+        for event in events:
+            tail.evolve(event)
+        with self.reading:
+            tail.merge()
+            self.register.put_away(PEOPLE_KEPT)
+        self._last_recorded = events[-1].recorded_at
 
     def _recall(self, positions: Sequence[int]) -> list[Event]:
         return [read_event(row) for row in self.log.read_at(positions)] if positions else []
@@ -256,7 +265,9 @@ class Writer:
             return
         self._pictured = self.register.position
         try:
-            self._snapshots.save(self.register.picture())
+            with self._evolving:
+                picture = self.register.picture()
+            self._snapshots.save(picture)
         except Exception as fault:  # noqa: BLE001 - the next start takes longer, nothing else; the thread must live on
             self.watch.not_pictured(fault)
 
@@ -306,13 +317,13 @@ class Writer:
             future.set_result(result)
 
     def _follow(self) -> None:
-        """Have the register brought to the head when another process has appended."""
+        """Bring the register to the head when another process has appended."""
         while not self._closing.is_set():
             try:
                 if self.log.wait_for(self.register.position, FOLLOW_SECONDS):
-                    self._closing.wait(GATHER_SECONDS)
-                    # The next look is worth while only after this one: until then the head stays beyond.
-                    self.submit(NOTHING).result()
+                    if not self.contention.takes_turns:
+                        self._closing.wait(GATHER_SECONDS)
+                    self._catch_up()
             except Exception:  # noqa: BLE001 - each command hears of it as well; here it must not end the thread
                 self._closing.wait(FOLLOW_SECONDS)
 

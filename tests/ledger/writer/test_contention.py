@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from time import monotonic
 
+import psycopg
 import pytest
 
 from ledger.store.log import EventLog
 from ledger.writer.contention import TURNS_ALONE, Contention
 from ledger.writer.submission import Answer
 from ledger.writer.writer import Writer
+from tests.ledger.store.test_races import wait_until_blocked
 from tests.ledger.writer.stage import memory_equals_disk, opened, registering
 from tests.scene import Scene, registry
 
 PATIENCE = 60
+STILL_WAITING = """SELECT count(*) FROM pg_locks l JOIN pg_database d ON d.oid = l.database
+    WHERE d.datname = current_database() AND l.locktype = 'advisory' AND NOT l.granted"""
 
 
 def test_it_appends_at_will_until_it_is_beaten() -> None:
@@ -81,3 +86,31 @@ def test_what_comes_to_wait_for_a_turn_joins_the_batch(logs: tuple[EventLog, Eve
     outcomes = writer.commit([registering(scene, "p-1", "k1")], lambda: late)
     head = scene.log.head()
     assert [told.position for [told] in outcomes if isinstance(told, Answer)] == [head - 2, head - 1, head]
+
+
+def test_what_others_record_is_read_while_a_turn_is_waited_for(postgresql_url: str) -> None:
+    with (
+        opened(postgresql_url) as log,
+        opened(postgresql_url) as other,
+        opened(postgresql_url) as third,
+        psycopg.connect(postgresql_url, autocommit=True) as server,
+    ):
+        scene = registry(Scene(log))
+        writer, theirs = Writer(log, scene.sources), Scene(other, first_id=10_000)
+        writer.contention.beaten()
+        writer.start(follow=True)
+        try:
+            with third.turn():
+                waiting = writer.submit(registering(scene, "p-1", "k1"))
+                wait_until_blocked(postgresql_url, waiting)
+                theirs.writer.commit([registering(theirs, "o-1", "o1")])
+                head = other.head()
+                deadline = monotonic() + PATIENCE
+                while writer.register.position < head:
+                    assert monotonic() < deadline
+                assert server.execute(STILL_WAITING).fetchone() == (1,)
+            [told] = waiting.result(PATIENCE)
+        finally:
+            writer.close()
+        assert isinstance(told, Answer)
+        assert told.position == head + 1

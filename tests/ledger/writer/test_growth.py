@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+import shutil
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 
 import msgspec
 import psycopg
@@ -25,6 +27,7 @@ from ledger.store.snapshots import Snapshots, open_snapshots
 from ledger.writer import writer
 from ledger.writer.submission import Answer, Group, submission
 from ledger.writer.writer import Writer
+from tests.engines import Server
 from tests.ledger.writer.stage import PATIENCE, opened, registering
 from tests.scene import Scene, registry
 
@@ -34,16 +37,55 @@ EVERYTHING = 100_000
 
 @pytest.fixture(autouse=True)
 def small_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
+    set_small_numbers(monkeypatch)
+
+
+def set_small_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(writer, "PEOPLE_KEPT", 2)
     monkeypatch.setattr(writer, "PICTURE_AT_THE_END", 1)
 
 
+def seeded(url: str) -> str:
+    """A ledger of thirty people, some of them released, that was stopped once; each test changes a copy."""
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        set_small_numbers(monkeypatch)
+        seed(url, 30, NOW)
+        run(url)
+    return url
+
+
+@pytest.fixture(scope="module")
+def seeded_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("seeded")
+    seeded(f"sqlite:///{folder / 'custody.db'}")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def seeded_database(postgresql_server: Server) -> Iterator[str]:
+    url = postgresql_server.create_database()
+    yield seeded(url)
+    postgresql_server.drop_database(url)
+
+
 @pytest.fixture
-def url(database_url: str) -> str:
-    """A ledger of thirty people, some of them released, that was stopped once."""
-    seed(database_url, 30, NOW)
-    run(database_url)
-    return database_url
+def sqlite_copy(seeded_folder: Path, tmp_path: Path) -> str:
+    shutil.copytree(seeded_folder, tmp_path, dirs_exist_ok=True)
+    return f"sqlite:///{tmp_path / 'custody.db'}"
+
+
+@pytest.fixture
+def postgresql_copy(postgresql_server: Server, seeded_database: str) -> Iterator[str]:
+    url = postgresql_server.create_database(like=seeded_database)
+    yield url
+    postgresql_server.drop_database(url)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request: pytest.FixtureRequest) -> str:
+    """A ledger of thirty people, once on each engine."""
+    copy: str = request.getfixturevalue(f"{request.param}_copy")
+    return copy
 
 
 def run(url: str) -> None:
