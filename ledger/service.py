@@ -7,18 +7,18 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from domain.events.event import Event
+from ledger.log_events import LogEvents
 from ledger.settings import Settings, check_start
 from ledger.sources import Sources
 from ledger.store import EventLog, engine_of, open_log
-from ledger.store.leaf import read_event, text64
 from ledger.store.snapshots import open_snapshots
 from ledger.writer.writer import Writer
-from projections import Stored, Views, open_views
+from projections import Views, open_views
+
+__all__ = ["LedgerIsEmpty", "LogEvents", "Service", "open_service"]
 
 LOOK_AGAIN_SECONDS: Final = 0.02
 
@@ -31,30 +31,6 @@ class LedgerIsEmpty(Exception):
             "the ledger is empty; open it with "
             "`custody db init --origin HOST/custody/EPOCH --registrar ID --state CODE --officer ID`"
         )
-
-
-@dataclass(frozen=True, slots=True)
-class LogEvents:
-    """The log as the views read it: decoded events in pages."""
-
-    log: EventLog
-
-    def read_events(self, after: int, limit: int) -> Sequence[Event]:
-        """The events at `after` + 1 and up, at most `limit`."""
-        return [read_event(row) for row in self.log.read(after, limit)]
-
-    def stored(self, position: int) -> Stored | None:
-        """What is stored beside the event at a position."""
-        rows = self.log.read(position - 1, 1)
-        return Stored(rows[0].stream, text64(rows[0].leaf_hash)) if rows else None
-
-    def head(self) -> int:
-        """The last position."""
-        return self.log.head()
-
-    def wait_for(self, after: int, timeout: float) -> bool:
-        """Whether the head is likely beyond `after` before `timeout` seconds are over."""
-        return self.log.wait_for(after, timeout)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -108,7 +84,7 @@ def open_service(
         if not log.head():
             raise LedgerIsEmpty
         writer = Writer(log, sources, open_snapshots(log, url))
-        views = open_views(url, LogEvents(log), clock=sources.now)
+        views = open_views(url, LogEvents(log, url), clock=sources.now)
     except BaseException:
         log.close()
         raise

@@ -17,7 +17,7 @@ def _keep_facts(batch: Batch, rows: Rows) -> None:
 
 
 PERSON_FACTS: Final = View(
-    name=person_facts.NAME, version=1, tables=person_facts.TABLES, apply=_keep_facts, folds=False
+    name=person_facts.NAME, version=2, tables=person_facts.TABLES, apply=_keep_facts, folds=False
 )
 VIEWS: Final[Mapping[str, View]] = MappingProxyType(
     {

@@ -59,6 +59,11 @@ class Counting:
         """Whether the event, a fact or a correction, counts at this knowledge."""
         return event.event_id not in self.corrected_by and event.event_id not in self._fallen
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether nothing was taken away: every event counts, in the slot of its own position."""
+        return not self.corrected_by and not self._fallen
+
     def stood(self, event: Event) -> bool:
         """Whether the event counts, or did until a correction took it away and put nothing in its place.
 

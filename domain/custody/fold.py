@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
+from itertools import takewhile
 from operator import itemgetter
 
 from domain.custody.counting import CountedFact, Counting, count
@@ -17,6 +18,7 @@ from domain.custody.places import Places
 from domain.custody.state import CustodyState
 from domain.custody.targets import target, unopened
 from domain.events.event import Event
+from domain.events.person import PersonReleased
 
 Taken = tuple[CountedFact, CustodyState | None, CustodyState]
 """One step of a walk: a fact, with the state before it and after it, papers apart."""
@@ -38,30 +40,39 @@ def fold_counting(counting: Counting, places: Places, as_of: datetime | None = N
     return settled(walk(counting, grounds, places, as_of), grounds, places)
 
 
-def settled(steps: Iterable[Taken], grounds: Grounds, places: Places) -> CustodyState | None:
-    """The state that the steps of a walk come to, with its papers; `None` where there is no step."""
-    state: CustodyState | None = None
+def settled(
+    steps: Iterable[Taken], grounds: Grounds, places: Places, start: CustodyState | None = None
+) -> CustodyState | None:
+    """The state that the steps of a walk come to, with its papers; `start` where there is no step."""
+    state = start
     ends: set[int] = set()
-    standing: list[CountedFact] = []
+    bearing: list[CountedFact] = []
     for fact, before, after in steps:
-        standing.append(fact)
-        if _ends_custody(before, after):
+        if after is not before and _ends_custody(fact, before, after):
             ends.add(fact.event.position)
+            bearing.append(fact)
+        elif type(fact.event.body) in PAPERS:
+            bearing.append(fact)
         state = after
     if state is None:
         return None
-    papers = Papers(None, grounds, places)
-    for fact in sorted(standing, key=itemgetter(1)):
+    papers = Papers(start, grounds, places)
+    for fact in sorted(bearing, key=itemgetter(1)):
         papers.take(fact, fact.event.position in ends)
     return papers.settled(state)
 
 
 def walk(counting: Counting, grounds: Grounds, places: Places, as_of: datetime | None = None) -> Iterator[Taken]:
     """Each fact that stands by `as_of`, with the state before it and after it, papers apart."""
-    state: CustodyState | None = None
-    for fact in counting.facts:
-        if as_of is not None and fact.instant > as_of:
-            return
+    facts = counting.facts if as_of is None else takewhile(lambda fact: fact.instant <= as_of, counting.facts)
+    return steps_from(None, facts, grounds, places)
+
+
+def steps_from(
+    state: CustodyState | None, facts: Iterable[CountedFact], grounds: Grounds, places: Places
+) -> Iterator[Taken]:
+    """Each of these facts, in their order, with the state before it and after it; the first is met in `state`."""
+    for fact in facts:
         after = target(state if state is not None else unopened(fact, grounds), fact, grounds, places)
         yield fact, state, after
         state = after
@@ -73,7 +84,7 @@ def step(state: CustodyState | None, fact: CountedFact, grounds: Grounds, places
     Takes any fact in any state and raises nothing.
     """
     after = target(state if state is not None else unopened(fact, grounds), fact, grounds, places)
-    ends = _ends_custody(state, after)
+    ends = _ends_custody(fact, state, after)
     if not ends and not after.offers and type(fact.event.body) not in PAPERS:
         return after
     papers = Papers(after, grounds, places)
@@ -81,9 +92,10 @@ def step(state: CustodyState | None, fact: CountedFact, grounds: Grounds, places
     return papers.settled(after)
 
 
-def _ends_custody(before: CustodyState | None, after: CustodyState) -> bool:
+def _ends_custody(fact: CountedFact, before: CustodyState | None, after: CustodyState) -> bool:
     """Whether a fact released the person or closed the file: what ends every open transfer (DOMAIN §4.1)."""
     if before is None:
         return after.release is not None
-    released = after.status.value == "released-unverified" and after.release is not before.release
+    is_release = isinstance(fact.event.body, PersonReleased) and after.release is not before.release
+    released = is_release and after.status.value == "released-unverified"
     return released or (before.file_open and not after.file_open)

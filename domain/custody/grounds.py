@@ -9,12 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from functools import cached_property
 
 from domain.custody.counting import CountedFact, Counting, count
 from domain.custody.places import Places
 from domain.custody.state import Release
-from domain.events.event import Event
+from domain.events.event import Body, Event
 from domain.events.person import (
     HandoverAccepted,
     HandoverOffered,
@@ -27,6 +26,10 @@ from domain.events.person import (
 from domain.events.transfer import TransferRequested
 from domain.names import HandoverId, ReleaseId, TransferId
 
+_READ_BY_OTHERS: frozenset[type[Body]] = frozenset(
+    {PersonRegistered, HandoverOffered, TransferRequested, PersonReleased, ReleaseDeclaredErroneous}
+)
+
 
 class Grounds:
     """Look-ups among a person's known events; they are counted only when one of them is asked for."""
@@ -36,9 +39,11 @@ class Grounds:
         self._places = places
         self._given = counting
 
-    @cached_property
+    @property
     def _counting(self) -> Counting:
-        return self._given if self._given is not None else count(self._events, self._places)
+        if self._given is None:
+            self._given = count(self._events, self._places)
+        return self._given
 
     def request(self, handover: HandoverId) -> TransferRequested | None:
         """The transfer that a handover carries out, as its request says."""
@@ -76,6 +81,8 @@ class Grounds:
         if not events:
             return None
         counting = self._counting
+        if counting.is_whole:
+            return events[0]
         by_slot = sorted(events, key=lambda event: counting.slots[event.event_id])
         counted = next((event for event in by_slot if counting.counts(event)), None)
         return counted or next((event for event in reversed(by_slot) if counting.stood(event)), None)
@@ -83,6 +90,8 @@ class Grounds:
 
 def reaches_back(event: Event, earlier: Sequence[Event]) -> bool:
     """Whether an event changes what facts before it amount to, though it stands last: it is their ground."""
+    if type(event.body) not in _READ_BY_OTHERS:
+        return False
     match event.body:
         case PersonRegistered():
             return True

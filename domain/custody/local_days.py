@@ -82,11 +82,41 @@ def midnights(from_: datetime, to: datetime, zone: str) -> list[date]:
     day, last = local_date(from_, zone) - _DAY, local_date(to, zone)
     held = []
     while day <= last:
-        end = day_end(day, zone)
-        if end is not None and from_ < end <= to:
+        if _ends_within(day, from_, to, zone):
             held.append(day)
         day += _DAY
     return held
+
+
+def count_midnights(from_: datetime, to: datetime, zone: str) -> int:
+    """How many midnights the interval holds: as many as `midnights` lists."""
+    if to <= from_:
+        return 0
+    first = local_date(from_, zone)
+    count = int(_ends_within(first - _DAY, from_, to, zone))
+    if (end := day_end(first, zone)) is not None and to < end:
+        # Every later day ends later still.
+        return count
+    last = local_date(to, zone)
+    count += _ends_within(last, from_, to, zone)
+    if last > first:
+        count += _ends_within(last - _DAY, from_, to, zone)
+    if last - first > _DAY:
+        # A clock is put back by a day at most: what lies between these ends after `from_` and before `to`.
+        count += _days_between(first, last - 2 * _DAY, zone)
+    return count
+
+
+def _ends_within(day: date, from_: datetime, to: datetime, zone: str) -> bool:
+    end = day_end(day, zone)
+    return end is not None and from_ < end <= to
+
+
+@lru_cache(maxsize=_CACHED_DAYS)
+def _days_between(first: date, last: date, zone: str) -> int:
+    """How many dates the zone has from `first` to `last`, both included."""
+    days = (first + index * _DAY for index in range((last - first).days + 1))
+    return sum(day_end(day, zone) is not None for day in days)
 
 
 def add_months(day: date, months: int) -> date:

@@ -6,9 +6,8 @@ counts in, out and in `any_part`. The work is linear in the placements given, no
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
+from bisect import bisect_right
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from itertools import accumulate
 
@@ -19,8 +18,7 @@ from domain.custody.timeline import Timeline
 from domain.names import FacilityId, PersonId
 
 
-@dataclass(frozen=True, slots=True)
-class Interval:
+class Interval(msgspec.Struct, frozen=True, gc=False):
     """Half-open time; without `to` it is open."""
 
     from_: datetime
@@ -123,7 +121,15 @@ class _Tally:
         self._sums: dict[str, list[int]] = {}
 
     def add(self, one: Presence) -> None:
-        placed = [self._midnights(at) for at in one.placed]
+        placed: list[Range] = []
+        parts: list[Range] = []
+        for at in one.placed:
+            held = low, high = self._midnights(at)
+            placed.append(held)
+            parts.append(self._days(at, held))
+            self._crossing(self._in, low)
+            if at.to is not None:
+                self._crossing(self._out, high)
         self._count("placed", placed)
         if one.unaccounted or one.absent:
             lost = _both(placed, [self._midnights(at) for at in one.unaccounted])
@@ -132,12 +138,9 @@ class _Tally:
             # Absent and unaccounted at once counts as unaccounted alone.
             self._count("absent", away)
             self._count("absent", _both(away, lost), -1)
-        self._count("any_part", _joined(self._days(at) for at in one.placed))
-        self._count("reported", [self._midnights(at) for at in one.reported])
-        for at in one.placed:
-            self._crossing(self._in, at.from_)
-            if at.to is not None:
-                self._crossing(self._out, at.to)
+        self._count("any_part", _joined(parts) if len(parts) > 1 else parts)
+        if one.reported:
+            self._count("reported", [self._midnights(at) for at in one.reported])
 
     def row(self, index: int, day: date) -> OccupancyDay:
         if not self._sums:
@@ -162,20 +165,21 @@ class _Tally:
         after = bisect_right(self._bounds, at.to) if at.to is not None else len(self._bounds)
         return bisect_right(self._bounds, at.from_), after
 
-    def _days(self, at: Interval) -> Range:
+    def _days(self, at: Interval, midnights: Range) -> Range:
         """The days of which the interval covers any part, the instant of a zero-length one included."""
-        first = max(bisect_right(self._bounds, at.from_) - 1, 0)
+        low, high = midnights
+        first, over = max(low - 1, 0), len(self._bounds) - 1
         if at.to is None:
-            return first, len(self._bounds) - 1
+            return first, over
         if at.to == at.from_:
-            inside = self._bounds[0] <= at.from_ < self._bounds[-1]
-            return first, first + 1 if inside else first
-        return first, min(bisect_left(self._bounds, at.to), len(self._bounds) - 1)
+            return first, first + 1 if 0 < low <= over else first
+        # A day that begins as the interval ends is no part of it.
+        return first, min(high - 1 if high and self._bounds[high - 1] == at.to else high, over)
 
-    def _crossing(self, counts: list[int], instant: datetime) -> None:
-        day = bisect_right(self._bounds, instant) - 1
-        if 0 <= day < len(self._bounds) - 1:
-            counts[day] += 1
+    def _crossing(self, counts: list[int], after: int) -> None:
+        """Count on the day before the bound `after`, if it is one of ours."""
+        if 0 < after < len(self._bounds):
+            counts[after - 1] += 1
 
     def _count(self, column: str, ranges: Iterable[Range], by: int = 1) -> None:
         changes = self._changes[column]

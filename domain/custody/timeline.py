@@ -17,7 +17,7 @@ from msgspec.structs import replace
 from domain.custody.counting import CountedFact, count
 from domain.custody.fold import Taken, walk
 from domain.custody.grounds import Grounds
-from domain.custody.local_days import midnights
+from domain.custody.local_days import count_midnights
 from domain.custody.places import Places
 from domain.custody.state import CustodyState, Status
 from domain.events.event import Event
@@ -113,9 +113,13 @@ def drawn(steps: Iterable[Taken], places: Places, as_of: datetime | None = None)
     return drawing.done()
 
 
+Begun = tuple[CountedFact, CustodyState]
+"""What goes on: the fact that began it, and the state after that."""
+
+
 @dataclass(slots=True)
 class _Drawing:
-    """A timeline while it is drawn, fact by fact."""
+    """A timeline while it is drawn, fact by fact; the last spell and the last placement are added when they end."""
 
     places: Places
     as_of: datetime | None
@@ -124,45 +128,53 @@ class _Drawing:
     stays: list[Stay] = field(default_factory=list)
     gaps: list[Gap] = field(default_factory=list)
     unaccounted: list[Unaccounted] = field(default_factory=list)
+    held: Begun | None = None
+    facts: list[int] = field(default_factory=list)
+    placed: Begun | None = None
 
     def take(self, fact: CountedFact, before: CustodyState | None, after: CustodyState) -> None:
-        self._spell(fact, before, after)
-        self._stay(fact, before, after)
-        self._placement(fact, before, after)
-        self._gap(fact, before, after)
-        self._causes(fact, before, after)
+        # Where a fact moved nothing it is one more behind the spell; all else is as the fact before left it.
+        if after is not before:
+            if before is None or not _is_held_alike(before, after):
+                self._end_spell(fact.instant, fact.event.position)
+                self.held = fact, after
+            self._stay(fact, before, after)
+            self._placement(fact, before, after)
+            self._gap(fact, before, after)
+            self._causes(fact, before, after)
+        self.facts.append(fact.event.position)
 
     def done(self) -> Timeline:
+        self._end_spell(None, None)
+        self._end_placement(None, None)
         return Timeline(
             spells=tuple(self.spells),
-            placements=tuple(self._with_midnights(placement) for placement in self.placements),
+            placements=tuple(self.placements),
             stays=tuple(self.stays),
             # Time outside custody is a gap only between two stays; the last one may never be followed by another.
             gaps=tuple(gap for gap in self.gaps if gap.to is not None or (self.stays and self.stays[-1].to is None)),
             unaccounted=tuple(self._begun()),
         )
 
-    def _spell(self, fact: CountedFact, before: CustodyState | None, after: CustodyState) -> None:
-        position = fact.event.position
-        if before is not None and _held(before) == _held(after):
-            self.spells[-1] = replace(self.spells[-1], facts=(*self.spells[-1].facts, position))
+    def _end_spell(self, to: datetime | None, ended_by: int | None) -> None:
+        if self.held is None:
             return
-        if self.spells:
-            self.spells[-1] = replace(self.spells[-1], to=fact.instant, ended_by=position)
+        fact, state = self.held
         self.spells.append(
             Spell(
                 from_=fact.instant,
-                to=None,
-                status=after.status.value,
-                responsible=after.responsible.value,
-                custodian=after.custodian.value,
-                at=after.at.value,
-                file=after.file,
-                opened_by=position,
-                ended_by=None,
-                facts=(position,),
+                to=to,
+                status=state.status.value,
+                responsible=state.responsible.value,
+                custodian=state.custodian.value,
+                at=state.at.value,
+                file=state.file,
+                opened_by=fact.event.position,
+                ended_by=ended_by,
+                facts=tuple(self.facts),
             )
         )
+        self.facts.clear()
 
     def _stay(self, fact: CountedFact, before: CustodyState | None, after: CustodyState) -> None:
         was, now = before is not None and before.stay_since is not None, after.stay_since is not None
@@ -172,23 +184,34 @@ class _Drawing:
             self.stays.append(Stay(from_=fact.instant, to=None, opened_by=fact.event.position, ended_by=None))
 
     def _placement(self, fact: CountedFact, before: CustodyState | None, after: CustodyState) -> None:
-        was, now, position = before.placement if before is not None else None, after.placement, fact.event.position
-        if was == now:
+        was, now = before.placement if before is not None else None, after.placement
+        if was is now or was == now:
             return
-        if was is not None:
-            self.placements[-1] = replace(self.placements[-1], to=fact.instant, ended_by=position)
+        self._end_placement(fact.instant, fact.event.position)
         if now is not None:
-            self.placements.append(
-                Placement(
-                    facility=now.value,
-                    custodian=after.custodian.value,
-                    from_=fact.instant,
-                    to=None,
-                    opened_by=position,
-                    ended_by=None,
-                    midnights=None,
-                )
+            self.placed = fact, after
+
+    def _end_placement(self, to: datetime | None, ended_by: int | None) -> None:
+        if self.placed is None:
+            return
+        fact, state = self.placed
+        assert state.placement is not None, "a placement begins with one"
+        facility = state.placement.value
+        until = to or self.as_of
+        self.placements.append(
+            Placement(
+                facility=facility,
+                custodian=state.custodian.value,
+                from_=fact.instant,
+                to=to,
+                opened_by=fact.event.position,
+                ended_by=ended_by,
+                midnights=None
+                if until is None
+                else count_midnights(fact.instant, until, self.places.zone_of(facility) or "UTC"),
             )
+        )
+        self.placed = None
 
     def _gap(self, fact: CountedFact, before: CustodyState | None, after: CustodyState) -> None:
         name, position = self._gap_name(fact, after), fact.event.position
@@ -240,19 +263,13 @@ class _Drawing:
             if (one.to is None or one.from_ < one.to) and (self.as_of is None or one.from_ <= self.as_of)
         ]
 
-    def _with_midnights(self, placement: Placement) -> Placement:
-        to = placement.to or self.as_of
-        if to is None:
-            return placement
-        zone = self.places.zone_of(placement.facility) or "UTC"
-        return replace(placement, midnights=len(midnights(placement.from_, to, zone)))
 
-
-def _held(state: CustodyState) -> tuple[object, ...]:
+def _is_held_alike(one: CustodyState, other: CustodyState) -> bool:
+    """Whether two states make one spell; where the person is changes most often, and is looked at first."""
     return (
-        state.status.value,
-        state.responsible.value,
-        state.custodian.value,
-        state.at.value,
-        state.file_open,
+        one.at.value == other.at.value
+        and one.status.value == other.status.value
+        and one.custodian.value == other.custodian.value
+        and one.responsible.value == other.responsible.value
+        and one.file_open == other.file_open
     )

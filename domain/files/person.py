@@ -7,21 +7,27 @@ folds the whole list again.
 from __future__ import annotations
 
 from datetime import datetime
+from itertools import accumulate, takewhile
+from operator import itemgetter
+from typing import Final
 
 import msgspec
 from msgspec.structs import replace
 
 from domain.custody.counting import FOLDED, CountedFact, Counting, count
-from domain.custody.fold import fold, fold_counting, step
+from domain.custody.fold import fold, fold_counting, settled, step, steps_from
 from domain.custody.grounds import Grounds, reaches_back
 from domain.custody.places import Places
 from domain.custody.standing import standing_flags
 from domain.custody.state import CustodyState
 from domain.custody.targets import unopened
-from domain.events.event import Event, Fact, stream_id
+from domain.events.event import Body, Event, Fact, stream_id
 from domain.events.invoice import CustodyDaysBilled
 from domain.events.person import FactCorrected, PersonRegistered
 from domain.names import AuthorityId, EventId, PersonId
+
+MILESTONE_EVERY: Final = 32
+"""Of so many events one gives a milestone; the last two are kept."""
 
 
 class Billed(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -30,6 +36,14 @@ class Billed(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     stream: str
     position: int
     body: CustodyDaysBilled
+
+
+class Milestone(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """The head at a time when the file had so many events, and where the last counting fact stood then."""
+
+    events: int
+    head: CustodyState
+    end: tuple[datetime, int]
 
 
 class PersonFile(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -50,6 +64,9 @@ class PersonFile(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     head: CustodyState
     end: tuple[datetime, int] | None
     """Where the last counting fact stands, by instant and slot; `None` where none counts."""
+    has_corrections: bool = False
+    milestones: tuple[Milestone, ...] = ()
+    """In a long file: heads from which a fact that comes late is folded, so that it costs no more than in a short."""
 
     def at(self, instant: datetime, places: Places) -> CustodyState | None:
         """The state at an instant, with everything recorded so far known; `None` before the file opens."""
@@ -97,28 +114,64 @@ def evolve(file: PersonFile | None, event: Event, places: Places) -> PersonFile:
         return replace(file, billed=(*file.billed, billed))
     version = event.stream_version if event.stream == f"person:{file.person}" else file.version
     events = (*file.events, event)
-    if type(event.body) not in FOLDED and not isinstance(event.body, FactCorrected):
-        return replace(file, version=version, events=events)
-    if not _stands_last(file, event):
-        return _refolded(replace(file, version=version, events=events), places)
-    before = file.head if file.end is not None else None
+    known = replace(file, version=version, events=events)
+    if isinstance(event.body, FactCorrected):
+        return _refolded(replace(known, has_corrections=True), places)
+    if type(event.body) not in FOLDED:
+        return known
+    if not _is_plain(file, event):
+        return _refolded(known, places)
     fact = CountedFact(event.occurred_at, event.position, event)
+    if file.end is not None and fact[:2] < file.end:
+        return _folded_late(known, fact, places)
+    before = file.head if file.end is not None else None
     head = step(before, fact, Grounds(events, places), places)
-    known = replace(file, version=version, events=events, head=head, end=(fact.instant, fact.slot))
+    known = _with_milestone(replace(known, head=head, end=fact[:2]))
     return _registered(known, event) if isinstance(event.body, PersonRegistered) else known
 
 
-def _stands_last(file: PersonFile, event: Event) -> bool:
-    """Whether the event is a plain fact at the end of the order, which no earlier fact reads."""
-    body = event.body
-    if not isinstance(body, Fact) or body.precision == "day" or isinstance(body, FactCorrected):
+def _is_plain(file: PersonFile, event: Event) -> bool:
+    """Whether the event is a fact that stands where it says, and changes nothing that stands before it."""
+    if not isinstance(event.body, Fact) or not _says_its_instant(event):
         return False
-    if file.end is not None and (event.occurred_at, event.position) < file.end:
+    if file.has_corrections and any(_brings(one.body, event.event_id) for one in file.events):
         return False
-    for one in file.events:
-        if isinstance(one.body, FactCorrected) and one.body.replacement == event.event_id:
-            return False
     return not file.events or not reaches_back(event, file.events)
+
+
+def _brings(body: Body, event_id: EventId) -> bool:
+    return isinstance(body, FactCorrected) and body.replacement == event_id
+
+
+def _says_its_instant(event: Event) -> bool:
+    return type(event.body) not in FOLDED or getattr(event.body, "precision", None) != "day"
+
+
+def _with_milestone(file: PersonFile) -> PersonFile:
+    latest = file.milestones[-1].events if file.milestones else 0
+    if len(file.events) - latest < MILESTONE_EVERY or file.end is None:
+        return file
+    reached = Milestone(events=len(file.events), head=file.head, end=file.end)
+    return replace(file, milestones=(*file.milestones[-1:], reached))
+
+
+def _folded_late(file: PersonFile, fact: CountedFact, places: Places) -> PersonFile:
+    """The file whose last event is a plain fact that stands before others.
+
+    What a milestone came to stays as it was if the fact stands behind it: all that was recorded since stands behind
+    it as well, in time and in slot, and only that is folded again.
+    """
+    passed = tuple(one for one in file.milestones if one.end < fact[:2])
+    since = file.events[passed[-1].events :] if passed else ()
+    if not passed or not all(map(_says_its_instant, since)):
+        return _refolded(file, places)
+    grounds = Grounds(file.events, places)
+    counted = (CountedFact(one.occurred_at, one.position, one) for one in since if type(one.body) in FOLDED)
+    facts = sorted(counted, key=itemgetter(0, 1))
+    start = passed[-1].head
+    head = settled(steps_from(start, facts, grounds, places), grounds, places, start)
+    assert head is not None, "it has a start"
+    return replace(file, head=head, end=facts[-1][:2], milestones=passed)
 
 
 def _refolded(file: PersonFile, places: Places) -> PersonFile:
@@ -129,9 +182,28 @@ def _refolded(file: PersonFile, places: Places) -> PersonFile:
     head = fold_counting(counting, places)
     if head is None:
         first = file.events[0]
-        return replace(known, head=unopened(CountedFact(first.occurred_at, first.position, first), grounds), end=None)
+        blank = unopened(CountedFact(first.occurred_at, first.position, first), grounds)
+        return replace(known, head=blank, end=None, milestones=())
     last = counting.facts[-1]
-    return replace(known, head=head, end=(last.instant, last.slot))
+    return replace(known, head=head, end=last[:2], milestones=_earlier_milestone(file, counting, grounds, places))
+
+
+def _earlier_milestone(file: PersonFile, counting: Counting, grounds: Grounds, places: Places) -> tuple[Milestone, ...]:
+    """The head as it was some while before the end, at a point that nothing recorded later lies before.
+
+    It is what those facts come to with all that is known by now: a ground may have been recorded after them.
+    """
+    behind = len(file.events) - MILESTONE_EVERY
+    if behind < MILESTONE_EVERY or file.has_corrections or not all(map(_says_its_instant, file.events)):
+        return ()
+    keys = [(one.occurred_at, one.position) for one in file.events]
+    highest, lowest = list(accumulate(keys, max)), list(accumulate(reversed(keys), min))[::-1]
+    cut = next((at for at in range(behind, 0, -1) if highest[at - 1] < lowest[at]), None)
+    if cut is None:
+        return ()
+    facts = takewhile(lambda fact: fact[:2] <= highest[cut - 1], counting.facts)
+    head = settled(steps_from(None, facts, grounds, places), grounds, places)
+    return (Milestone(events=cut, head=head, end=highest[cut - 1]),) if head is not None else ()
 
 
 def _registered(file: PersonFile, registration: Event) -> PersonFile:

@@ -18,6 +18,7 @@ from domain.events import decode_body, person, transfer
 from domain.events.event import Body, Event
 from domain.events.invoice import CustodyDaysBilled
 from domain.events.transfer import TransferRequested
+from domain.files.person import PersonFile, evolve
 from domain.names import EventId, PersonId
 from domain.register import Register
 from ledger.audit.findings import Progress, quiet
@@ -43,6 +44,27 @@ class Share(msgspec.Struct, frozen=True):
 
 
 EVERYBODY: Final = Share()
+OUTSIDE: Final = PersonId("\0outside")
+"""In the place of whoever is not in the share; told apart by identity, as a forged id may be any text."""
+
+
+class Files(Register):
+    """A register that keeps the files and leaves out what rules look up beside them: nobody judges a command here."""
+
+    def evolve(self, event: Event) -> None:
+        """Fold one more recorded event into every file it touches, as every register does."""
+        kind, _, id_ = event.stream.partition(":")
+        if kind == "person" and type(event.body) is not TransferRequested:
+            self._evolve_person(PersonId(id_), event)
+            self.position = event.position
+        else:
+            super().evolve(event)
+
+    def _evolve_person(self, id_: PersonId, event: Event) -> None:
+        key = ("person", id_)
+        file = self._files.get(key)
+        assert file is None or isinstance(file, PersonFile)
+        self._files[key] = evolve(file, event, self)
 
 
 @dataclass(slots=True)
@@ -55,28 +77,27 @@ class Record:
     """
 
     share: Share = EVERYBODY
-    register: Register = field(default_factory=Register)
+    register: Files = field(default_factory=Files)
     people: dict[PersonId, list[Event]] = field(default_factory=dict)
     billed: dict[PersonId, list[Event]] = field(default_factory=dict)
     registry: dict[int, Event] = field(default_factory=dict)
     position: int = 0
     recorded_at: datetime | None = None
-    _of_transfer: dict[str, PersonId] = field(default_factory=dict)
-    _is_outside: dict[str, bool] = field(default_factory=dict)
+    _subjects: dict[str, PersonId] = field(default_factory=dict)
 
     def take(self, event: Event) -> None:
         """One more event, in the order of positions; of people outside the share only its time is kept."""
         self.position, self.recorded_at = event.position, event.recorded_at
-        body = event.body
-        if isinstance(body, TransferRequested):
-            self._of_transfer.setdefault(event.stream, body.person)
+        body, stream = event.body, event.stream
+        if isinstance(body, TransferRequested) and stream.partition(":")[0] == "transfer":
+            self._subjects.setdefault(stream, self._within(body.person))
+        who = self._subject(stream)
         if isinstance(body, CustodyDaysBilled):
             if self.share.holds(body.person):
                 self.register.evolve(event)
                 self.billed.setdefault(body.person, []).append(event)
-        elif not self.leaves_out(event.stream):
+        elif who is not OUTSIDE:
             self.register.evolve(event)
-            who = self._person(event.stream)
             if who is None:
                 self.registry[event.position] = event
             elif type(body) in CUSTODY_FACTS:
@@ -84,19 +105,19 @@ class Record:
 
     def leaves_out(self, stream: str) -> bool:
         """Whether a stream is about somebody outside the share; one that nobody is known for yet is not."""
-        is_outside = self._is_outside.get(stream)
-        if is_outside is None:
-            who = self._person(stream)
-            if who is None:
-                return False
-            is_outside = self._is_outside[stream] = not self.share.holds(who)
-        return is_outside
+        return self._subject(stream) is OUTSIDE
 
-    def _person(self, stream: str) -> PersonId | None:
-        kind, _, id_ = stream.partition(":")
-        if kind == "person":
-            return PersonId(id_)
-        return self._of_transfer.get(stream) if kind == "transfer" else None
+    def _subject(self, stream: str) -> PersonId | None:
+        """Whom a stream is about, or `OUTSIDE`; `None` for one about nobody, or about nobody who is known yet."""
+        who = self._subjects.get(stream)
+        if who is None:
+            kind, _, id_ = stream.partition(":")
+            if kind == "person":
+                who = self._subjects[stream] = self._within(PersonId(id_))
+        return who
+
+    def _within(self, who: PersonId) -> PersonId:
+        return who if self.share.holds(who) else OUTSIDE
 
 
 def read_record(

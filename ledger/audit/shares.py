@@ -22,7 +22,7 @@ from ledger.audit.findings import Progress, quiet
 from ledger.audit.laws.table import Judged, judge
 from ledger.audit.record import PARTS, Share, read_record
 from ledger.audit.views import Asked
-from ledger.service import LogEvents
+from ledger.log_events import LogEvents
 from ledger.store import EventLog, open_log
 from projections import open_views
 
@@ -32,10 +32,10 @@ EVENTS_WORTH_HELP: Final = 15_000
 EVENTS_AT_ONCE: Final = 400_000
 """How many events a process holds at once; where its share has more, it reads the log again for the rest of them."""
 
-# What one event costs, in the same unit: its row against its leaf; its person's laws; passing over it.
-ROW_COST: Final = 13
-LAW_COST: Final = 40
-PASS_COST: Final = 4
+# What one event costs, in microseconds: its row against its leaf; its person's laws; reading it once more in a helper.
+ROW_COST: Final = 16
+LAW_COST: Final = 27
+PASS_COST: Final = 7
 
 
 class Task(msgspec.Struct, kw_only=True):
@@ -88,7 +88,7 @@ class Helper:
 def shares(helpers: int) -> list[Share]:
     """The people shared out: the first share is for the process that also looks at the rows."""
     whole = ROW_COST + LAW_COST + PASS_COST * helpers
-    own = max(0, round(PARTS * (whole / (helpers + 1) - ROW_COST) / LAW_COST)) if helpers else PARTS
+    own = max(1, round(PARTS * (whole / (helpers + 1) - ROW_COST) / LAW_COST)) if helpers else PARTS
     ends = [own + (PARTS - own) * index // helpers for index in range(1, helpers + 1)]
     return [Share(first, end) for first, end in zip([0, own, *ends], [own, *ends], strict=False)]
 

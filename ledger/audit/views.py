@@ -16,7 +16,7 @@ from ledger.audit.laws.lives import Life
 from ledger.audit.record import event_in
 from ledger.audit.replay import Row, spell_rows, state_row
 from ledger.store.log import EventLog
-from projections import Views, When, current_custody, custody_timeline, roll
+from projections import ViewIsBehind, Views, When, current_custody, custody_timeline, roll
 
 
 def compare(views: Views, progress: Progress = quiet) -> list[Check]:
@@ -62,6 +62,19 @@ class Asked:
     now: datetime
 
     def life(self, one: Life) -> Iterator[Finding]:
+        """What the views answer about a person: they read the log, and may find what they cannot read."""
+        try:
+            yield from self._life(one)
+        except ViewIsBehind:
+            yield Finding(
+                law="L9",
+                subject=f"views person:{one.person}",
+                positions=(one.known_at,),
+                expected="an answer",
+                found="an event that cannot be read",
+            )
+
+    def _life(self, one: Life) -> Iterator[Finding]:
         """Custody as it stood when the last event was recorded; the timeline up to its last fact."""
         recorded_at = one.events[-1].recorded_at
         state = fold_counting(one.counting, one.places, recorded_at)

@@ -80,7 +80,7 @@ def opened(settings: Settings) -> Iterator[Ledger]:
         head = log.head()
         if not head:
             raise LedgerIsEmpty
-        views = open_views(url, LogEvents(log), clock=utc_now)
+        views = open_views(url, LogEvents(log, url), clock=utc_now)
         try:
             if drives:
                 if head - min(status.position for status in views.status()) > EVENTS_WORTH_SAYING:

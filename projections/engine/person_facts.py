@@ -1,20 +1,19 @@
-"""The facts of each person, kept so that any question at (`as_of`, `known_at`) can be folded from them (DOMAIN §6.4).
+"""Where the facts of each person stand, so that any question at (`as_of`, `known_at`) can be folded (DOMAIN §6.4).
 
-This is the support view: the others that speak of persons read it, at or behind its position. Beside the facts it
-keeps whom each place has ever named, which person a transfer moves, what the fold must know of the registry, and
-which position every time of recording had reached.
+This is the support view: the others that speak of persons read it, at or behind its position. The facts themselves
+are read from the log, which never changes them. Beside their positions it keeps whom each place has ever named, which
+person a transfer moves, where the fold finds what it must know of the registry, and which position every time of
+recording had reached.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import cached_property
 from threading import Lock
 from typing import Final, TypeVar, cast
-
-import msgspec
 
 from domain.custody.counting import FOLDED, Counting, count
 from domain.custody.fold import Taken, fold_counting, settled, walk
@@ -23,14 +22,14 @@ from domain.custody.places import Places
 from domain.custody.standing import flags_of
 from domain.custody.state import CustodyState
 from domain.custody.timeline import Timeline, drawn
-from domain.events import decode_body
-from domain.events.event import Actor, Body, Event, stream_id
+from domain.events.event import Body, Event, stream_id
 from domain.events.person import FactCorrected
 from domain.events.transfer import TransferRequested
 from domain.known import passed
-from domain.names import EventId, PersonId, TransferId
+from domain.names import PersonId, TransferId
 from domain.register import Register
 from projections.engine.instants import kept
+from projections.engine.source import UNREADABLE, EventSource
 from projections.engine.tables import Generation, Row, Rows, Table
 
 T = TypeVar("T")
@@ -38,7 +37,7 @@ T = TypeVar("T")
 NAME: Final = "person_facts"
 EVENTS: Final = Table(
     name="person_facts_events",
-    columns=("person", "position", "type", "event"),
+    columns=("person", "position"),
     key=("person", "position"),
     integers=("position",),
     refs=("position",),
@@ -46,11 +45,7 @@ EVENTS: Final = Table(
 PLACES: Final = Table(name="person_facts_places", columns=("facility", "person"), key=("facility", "person"))
 TRANSFERS: Final = Table(name="person_facts_transfers", columns=("transfer", "person"), key=("transfer",))
 REGISTRY: Final = Table(
-    name="person_facts_registry",
-    columns=("position", "type", "event"),
-    key=("position",),
-    integers=("position",),
-    refs=("position",),
+    name="person_facts_registry", columns=("position",), key=("position",), integers=("position",), refs=("position",)
 )
 CLOCK: Final = Table(
     name="person_facts_clock",
@@ -58,9 +53,12 @@ CLOCK: Final = Table(
     key=("recorded_at",),
     integers=("position",),
     refs=("position",),
+    rises="position",
 )
 TABLES: Final = (EVENTS, PLACES, TRANSFERS, REGISTRY, CLOCK)
 
+READ_AT_ONCE: Final = 2_000
+"""How many events one query asks the log for."""
 KEPT_MAX: Final = 50_000
 """How many facts of persons stay in memory for the next events, about 1 KB each; others are read back when needed."""
 
@@ -68,29 +66,12 @@ _REGISTRY_STREAMS: Final = ("authority:", "facility:", "agreement:")
 _FACTS: Final = frozenset[type[Body]]({*FOLDED, FactCorrected})
 
 
-class _Envelope(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """An event as it is kept: everything but its position and type, which are columns; its body comes last."""
+class FactIsUnreadable(Exception):
+    """A fact that was read before can't be read from the log any more."""
 
-    event_id: str
-    stream: str
-    stream_version: int
-    actor: Actor
-    occurred_at: datetime
-    recorded_at: datetime
-    command_id: str
-    leaf_hash: str
-
-
-class _Written(_Envelope, frozen=True, kw_only=True, gc=False):
-    body: Body
-
-
-class _Read(_Envelope, frozen=True, kw_only=True, gc=False):
-    body: msgspec.Raw
-
-
-_ENCODER: Final = msgspec.json.Encoder()
-_DECODER: Final = msgspec.json.Decoder(_Read)
+    def __init__(self, position: int) -> None:
+        super().__init__(f"event {position} can't be read any more")
+        self.position = position
 
 
 class Subject:
@@ -166,15 +147,22 @@ def is_fact(event: Event) -> bool:
     return type(event.body) in _FACTS
 
 
+def is_of_registry(event: Event) -> bool:
+    """Whether the fold of anybody may ask for what this event says of an authority, a facility or an agreement."""
+    return event.stream.startswith(_REGISTRY_STREAMS)
+
+
 class Facts:
     """The support view's tables of one generation, and what has been read from them or is about to be written.
 
-    The registry is kept in memory and read on from where it stood, so one `Facts` serves every thread of a process.
-    So do the latest persons' facts, for the one thread that brings the views up: what it has just applied it need not
-    read back, and nothing at all where it began with the first event and no more than `kept_max` facts have come.
+    What stands at the positions they name is read from `source`. The registry is kept in memory and read on from where
+    it stood, so one `Facts` serves every thread of a process. So do the latest persons' facts, for the one thread that
+    brings the views up: what it has just applied it need not read back, and nothing at all where it began with the
+    first event and no more than `kept_max` facts have come.
     """
 
-    def __init__(self, kept_max: int = KEPT_MAX) -> None:
+    def __init__(self, source: EventSource, kept_max: int = KEPT_MAX) -> None:
+        self._source = source
         self._register = Register()
         self._read_to = 0
         self._lock = Lock()
@@ -202,25 +190,29 @@ class Facts:
         self, tables: Generation, persons: Iterable[PersonId], up_to: int | None = None
     ) -> dict[PersonId, list[Event]]:
         """The facts of each person up to a position, in recorded order; whoever has none is left out."""
-        sql = (
-            "SELECT person, position, type, event FROM {person_facts_events} "
-            "WHERE person IN ({marks}) AND position <= ? ORDER BY person, position"
-        )
+        sql = "SELECT position, person FROM {person_facts_events} WHERE person IN ({marks}) AND position <= ?"
         limit = 2**62 if up_to is None else up_to
+        whose = {cast("int", row[0]): PersonId(str(row[1])) for row in tables.select_among(sql, persons, limit)}
         found: dict[PersonId, list[Event]] = defaultdict(list)
-        for person, *rest in tables.select_among(sql, sorted(persons), limit):
-            found[PersonId(str(person))].append(_event(*rest))
+        for event in self._read(sorted(whose)):
+            found[whose[event.position]].append(event)
         return found
 
     def histories(
-        self, tables: Generation, events: Sequence[Event], persons: Sequence[PersonId | None]
+        self,
+        tables: Generation,
+        events: Sequence[Event],
+        persons: Sequence[PersonId | None],
+        span: tuple[int, int] | None = None,
     ) -> dict[PersonId, Sequence[Event]]:
         """All facts, up to the last event, of everybody whom a fact among the events is about.
 
-        `persons` says whom each event is about. The tables must have come to the event before the first.
+        `persons` says whom each event is about. The tables must have come to the event before the first. Where the
+        events are of some people alone, `span` says after which position they come and up to which they are all.
         """
-        if self._kept_to != events[0].position - 1:
-            self._forget(events[0].position - 1)
+        after, to = span if span is not None else (events[0].position - 1, events[-1].position)
+        if self._kept_to != after:
+            self._forget(after)
         added: dict[PersonId, list[Event]] = {}
         for event, person in zip(events, persons, strict=True):
             if person is not None and type(event.body) in _FACTS:
@@ -235,7 +227,7 @@ class Facts:
             # Whoever is named last stands last, and is dropped last.
             self._kept[person] = [*before, *new]
             self._kept_count += len(new)
-        self._kept_to = events[-1].position
+        self._kept_to = to
         found: dict[PersonId, Sequence[Event]] = {person: self._kept[person] for person in added}
         if self._kept_count > self._kept_max:
             self._drop_oldest()
@@ -285,12 +277,26 @@ class Facts:
             past.evolve(event)
         return past
 
-    def _registry(self, tables: Generation, after: int, up_to: int = 2**62) -> list[Event]:
-        sql = (
-            "SELECT position, type, event FROM {person_facts_registry} "
-            "WHERE position > ? AND position <= ? ORDER BY position"
-        )
-        return [_event(*row) for row in tables.select(sql, after, up_to)]
+    def _registry(self, tables: Generation, after: int, up_to: int = 2**62) -> Iterator[Event]:
+        sql = "SELECT position FROM {person_facts_registry} WHERE position > ? AND position <= ? ORDER BY position"
+        return self._read([cast("int", position) for (position,) in tables.select(sql, after, up_to)])
+
+    def _read(self, positions: Sequence[int]) -> Iterator[Event]:
+        """The events at some positions, in their order. Raises `FactIsUnreadable`."""
+        for first in range(0, len(positions), READ_AT_ONCE):
+            some = positions[first : first + READ_AT_ONCE]
+            try:
+                yield from self._source.read_at(some)
+            except UNREADABLE as fault:
+                raise FactIsUnreadable(self._unreadable(some)) from fault
+
+    def _unreadable(self, positions: Sequence[int]) -> int:
+        for position in positions[:-1]:
+            try:
+                self._source.read_at([position])
+            except UNREADABLE:
+                return position
+        return positions[-1]
 
 
 def write(events: Sequence[Event], persons: Sequence[PersonId | None], rows: Rows) -> None:
@@ -302,53 +308,20 @@ def write(events: Sequence[Event], persons: Sequence[PersonId | None], rows: Row
     for event, person in zip(events, persons, strict=True):
         clock[event.recorded_at] = event.position
         if person is None:
-            if event.stream.startswith(_REGISTRY_STREAMS):
-                registry.append((event.position, event.wire, _text(event)))
+            if is_of_registry(event):
+                registry.append((event.position,))
             continue
         if type(event.body) not in _FACTS:
             continue
-        facts.append((person, event.position, event.wire, _text(event)))
+        facts.append((person, event.position))
         for kind, place in passed(event):
             if kind == "ever":
                 places[place, person] = None
     rows.insert(EVENTS, facts)
-    rows.insert(REGISTRY, registry)
+    rows.put(REGISTRY, registry)
     rows.put(PLACES, list(places))
     rows.put(
         TRANSFERS,
         [(event.body.transfer, event.body.person) for event in events if isinstance(event.body, TransferRequested)],
     )
-    rows.put(CLOCK, [(kept(recorded_at), position) for recorded_at, position in clock.items()])
-
-
-def _text(event: Event) -> str:
-    return _ENCODER.encode(
-        _Written(
-            event_id=event.event_id,
-            stream=event.stream,
-            stream_version=event.stream_version,
-            actor=event.actor,
-            occurred_at=event.occurred_at,
-            recorded_at=event.recorded_at,
-            command_id=event.command_id,
-            leaf_hash=event.leaf_hash,
-            body=event.body,
-        )
-    ).decode()
-
-
-def _event(position: object, wire: object, text: object) -> Event:
-    assert isinstance(position, int)
-    envelope = _DECODER.decode(str(text))
-    return Event(
-        position=position,
-        event_id=EventId(envelope.event_id),
-        stream=envelope.stream,
-        stream_version=envelope.stream_version,
-        actor=envelope.actor,
-        occurred_at=envelope.occurred_at,
-        recorded_at=envelope.recorded_at,
-        command_id=envelope.command_id,
-        leaf_hash=envelope.leaf_hash,
-        body=decode_body(str(wire), envelope.body),
-    )
+    rows.put(CLOCK, [(kept(recorded_at), position) for recorded_at, position in sorted(clock.items())])

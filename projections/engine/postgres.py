@@ -89,7 +89,7 @@ class PostgresSession:
     def put(self, table: Table, name: str, rows: Sequence[Row]) -> None:
         kinds = ["bigint" if column in table.integers else "text" for column in table.columns]
         arrays = ", ".join(f"?::{kind}[]" for kind in kinds)
-        sql = f"INSERT INTO {name} ({', '.join(table.columns)}) SELECT * FROM unnest({arrays}) {instead(table)}"
+        sql = f"INSERT INTO {name} ({', '.join(table.columns)}) SELECT * FROM unnest({arrays}) {instead(table, name)}"
         self._connection.execute(_own_marks(sql), [list(values) for values in zip(*rows, strict=True)])
 
     def delete(self, name: str, column: str, values: Sequence[str]) -> None:

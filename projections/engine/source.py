@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import subprocess
+from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple, Protocol
 
 import msgspec
@@ -24,14 +25,26 @@ class Stored(NamedTuple):
 class EventSource(Protocol):
     """What the views need of the log."""
 
-    def read_events(self, after: int, limit: int) -> Sequence[Event]:
-        """The events at `after` + 1 and up, at most `limit`, without a hole; raises one of `UNREADABLE`."""
+    def read_events(self, after: int, limit: int, wanted: Callable[[str], bool] | None = None) -> Sequence[Event]:
+        """The events at `after` + 1 and up, at most `limit`, without a hole; raises one of `UNREADABLE`.
+
+        Of those positions only the events are read whose stream is `wanted`, if that is given.
+        """
+
+    def read_at(self, positions: Sequence[int]) -> Sequence[Event]:
+        """The events at exactly these positions, given in order, all of which could be read before."""
 
     def stored(self, position: int) -> Stored | None:
         """What is stored beside the event at a position; `None` where there is no such position."""
 
     def head(self) -> int:
         """The last position."""
+
+    def help(self, task: str) -> subprocess.Popen[bytes] | None:
+        """Start a process that opens this log and hands the task to `Views.assist`; `None` where there is none to have.
+
+        It ends by itself once whoever asked is gone.
+        """
 
     def wait_for(self, after: int, timeout: float) -> bool:
         """Wait until the head is likely beyond `after`, `timeout` seconds at most."""

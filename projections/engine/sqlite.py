@@ -72,7 +72,7 @@ class SQLiteSession:
         self.execute_many(insertion(table, name), rows)
 
     def put(self, table: Table, name: str, rows: Sequence[Row]) -> None:
-        self.execute_many(f"{insertion(table, name)} {instead(table)}", rows)
+        self.execute_many(f"{insertion(table, name)} {instead(table, name)}", rows)
 
     def delete(self, name: str, column: str, values: Sequence[str]) -> None:
         self.execute_many(f"DELETE FROM {name} WHERE {column} = ?", [(value,) for value in values])

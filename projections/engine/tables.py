@@ -7,7 +7,7 @@ text or an integer: instants are texts of one width, so that their order is that
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Final, Protocol
@@ -53,11 +53,55 @@ class Session(Protocol):
         """The rows of a query, kept from other writers until the transaction ends."""
 
 
+class Deferred:
+    """A session that reads in one transaction and keeps what is to be written for another; no read sees it before."""
+
+    def __init__(self, reading: Session) -> None:
+        self._reading = reading
+        self._writes: list[Callable[[Session], None]] = []
+
+    def write(self, session: Session) -> None:
+        """Write all of it, in the order in which it came."""
+        for write in self._writes:
+            write(session)
+
+    def select(self, sql: str, parameters: Sequence[Value] = ()) -> list[Row]:
+        return self._reading.select(sql, parameters)
+
+    def each(self, sql: str) -> Iterator[Row]:
+        return self._reading.each(sql)
+
+    def execute(self, sql: str, parameters: Sequence[Value] = ()) -> None:
+        self._writes.append(lambda session: session.execute(sql, parameters))
+
+    def execute_many(self, sql: str, rows: Sequence[Sequence[Value]]) -> None:
+        self._writes.append(lambda session: session.execute_many(sql, rows))
+
+    def insert(self, table: Table, name: str, rows: Sequence[Row]) -> None:
+        self._writes.append(lambda session: session.insert(table, name, rows))
+
+    def put(self, table: Table, name: str, rows: Sequence[Row]) -> None:
+        self._writes.append(lambda session: session.put(table, name, rows))
+
+    def delete(self, name: str, column: str, values: Sequence[str]) -> None:
+        self._writes.append(lambda session: session.delete(name, column, values))
+
+    def create(self, table: Table, name: str) -> None:
+        self._writes.append(lambda session: session.create(table, name))
+
+    def tables(self) -> set[str]:
+        return self._reading.tables()
+
+    def hold(self, _sql: str, _parameters: Sequence[Value] = ()) -> list[Row]:
+        raise AssertionError("what is to be held is held by the transaction that writes")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Table:
     """One table: its whole name begins with the view's. Columns are text but for `integers`.
 
-    `refs` are those that hold positions: the events behind a row.
+    `refs` are those that hold positions: the events behind a row. A row whose `rises` is no higher is not put in the
+    place of another.
     """
 
     name: str
@@ -66,6 +110,7 @@ class Table:
     integers: tuple[str, ...] = ()
     indexes: tuple[tuple[str, ...], ...] = ()
     refs: tuple[str, ...] = ()
+    rises: str | None = None
 
     def named(self, generation: int) -> str:
         """Its name in one generation."""
@@ -120,10 +165,13 @@ def insertion(table: Table, name: str) -> str:
     return f"INSERT INTO {name} ({', '.join(table.columns)}) VALUES ({', '.join('?' * len(table.columns))})"
 
 
-def instead(table: Table) -> str:
-    """What an insertion ends with to put its rows in the place of those with the same key."""
+def instead(table: Table, name: str) -> str:
+    """What an insertion ends with to put its rows in the place of those with the same key, under that name."""
     changed = ", ".join(f"{column} = excluded.{column}" for column in table.columns if column not in table.key)
-    return f"ON CONFLICT ({', '.join(table.key)}) {f'DO UPDATE SET {changed}' if changed else 'DO NOTHING'}"
+    if not changed:
+        return f"ON CONFLICT ({', '.join(table.key)}) DO NOTHING"
+    higher = f" WHERE excluded.{table.rises} > {name}.{table.rises}" if table.rises is not None else ""
+    return f"ON CONFLICT ({', '.join(table.key)}) DO UPDATE SET {changed}{higher}"
 
 
 def _parts(values: Iterable[str]) -> Iterator[tuple[str, ...]]:

@@ -5,9 +5,12 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from operator import attrgetter
+from typing import Final
 
 from domain.events.event import Event
 from domain.names import PersonId
@@ -15,27 +18,32 @@ from domain.register import Register
 from projections.engine.person_facts import Facts, Subject, is_fact, persons_of
 from projections.engine.tables import Generation, Rows, Table
 
+_POSITION: Final = attrgetter("position")
+
 
 class Stretch:
     """Events that follow each other, and what the views that apply them share.
 
     Each person they are about is loaded once and folded once, whichever view asks first. A view that leaves events out
     has a stretch of its own, without them: `left_out` are their positions, and no person is folded with one of them.
+    Where the events are of some people alone, `span` says after which position they come and up to which they are all.
     """
 
-    def __init__(self, events: Sequence[Event], facts: Facts, left_out: frozenset[int] = frozenset()) -> None:
+    def __init__(
+        self,
+        events: Sequence[Event],
+        facts: Facts,
+        left_out: frozenset[int] = frozenset(),
+        span: tuple[int, int] | None = None,
+    ) -> None:
         self.events = events
+        self._span = span
         self._facts = facts
         self._left_out = left_out
         self._persons: Sequence[PersonId | None] | None = None
         self._histories: Mapping[PersonId, Sequence[Event]] | None = None
         self._register: Register | None = None
         self._subjects: dict[tuple[int, int], Mapping[PersonId, Subject]] = {}
-
-    @property
-    def first(self) -> int:
-        """The position of the first event."""
-        return self.events[0].position
 
     def persons(self, tables: Generation) -> Sequence[PersonId | None]:
         """Whom each event is about, `None` where it is about nobody."""
@@ -77,7 +85,7 @@ class Stretch:
 
     def _all_histories(self, tables: Generation) -> Mapping[PersonId, Sequence[Event]]:
         if self._histories is None:
-            found = self._facts.histories(tables, self.events, self.persons(tables))
+            found = self._facts.histories(tables, self.events, self.persons(tables), self._span)
             if self._left_out:
                 found = {
                     person: [event for event in history if event.position not in self._left_out]
@@ -108,7 +116,7 @@ class Batch:
     @property
     def persons(self) -> Sequence[PersonId | None]:
         """Whom each event is about, `None` where it is about nobody."""
-        start = self.first - self._stretch.first
+        start = bisect_left(self._stretch.events, self.first, key=_POSITION)
         return self._stretch.persons(self._tables)[start : start + len(self.events)]
 
     @property

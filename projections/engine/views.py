@@ -17,7 +17,7 @@ from domain.register import Register
 from projections.engine import person_facts
 from projections.engine.asking import Answer, Reader, ViewIsBehind, ViewIsUnknown, When
 from projections.engine.database import Database, RebuildIsRunning, TableIsGone, open_database
-from projections.engine.driving import lines, parking
+from projections.engine.driving import lines, parking, sharing
 from projections.engine.driving.comparing import Comparison, digest
 from projections.engine.driving.lines import Line, names_of
 from projections.engine.driving.parking import LeftOut, Skipped
@@ -25,7 +25,7 @@ from projections.engine.driving.rebuilding import Progress, Rebuild, RebuildFail
 from projections.engine.driving.running import Runner
 from projections.engine.driving.status import STALLED_AFTER, State, ViewStatus, eta_seconds, trend_of
 from projections.engine.instants import kept, read, shown, shown_or_none, utc_now
-from projections.engine.person_facts import Facts
+from projections.engine.person_facts import FactIsUnreadable, Facts
 from projections.engine.source import UNREADABLE, EventSource
 from projections.engine.tables import Session
 from projections.engine.view import View
@@ -140,6 +140,10 @@ class Views:
         task = Task(names=self._named(names), afresh=afresh)
         return self._rebuilt(task, lambda comparison: force or comparison.is_equal, progress)
 
+    def assist(self, task: str) -> None:
+        """Do a part of a rebuild that another process runs: what the source there was asked to help with."""
+        sharing.assist(self.database, self._source, self._views, task)
+
     def verify(self, names: Sequence[str] = (), *, progress: Progress | None = None) -> list[Comparison]:
         """Make views anew from the log alone and hold the live ones against them, without a switch."""
         task = Task(names=self._named(names))
@@ -210,7 +214,7 @@ class Views:
         """Put a question to a view in one snapshot; waits as `when` allows, then raises `ViewIsBehind`.
 
         `about` is the stream that the question is about: once the view has parked an event of it, no answer that the
-        event would change is given.
+        event would change is given. Nor is one that would need an event which can't be read from the log any more.
         """
         deadline = monotonic() + when.wait
         switches = 0
@@ -246,7 +250,10 @@ class Views:
             parked = parking.parked_of(session, line, about) if about is not None else None
             if parked is not None and parked <= reader.known_at:
                 raise ViewIsBehind(name, parked - 1, parked, stopped=True)
-            value = question(reader)
+            try:
+                value = question(reader)
+            except FactIsUnreadable as fault:
+                raise ViewIsBehind(name, fault.position - 1, fault.position, stopped=True) from fault
         return Answer(value=value, position=reader.known_at, as_of=shown(reader.as_of))
 
     def _known_at(self, reader: Reader, line: Line, facts_line: Line, when: When) -> int:
@@ -304,7 +311,7 @@ class Views:
     def _facts_of(self, generation: int) -> Facts:
         with self._lock:
             if generation not in self._facts:
-                self._facts = {generation: Facts()}
+                self._facts = {generation: Facts(self._source)}
             return self._facts[generation]
 
     def _status(
@@ -359,6 +366,7 @@ def _prepare(database: Database, source: EventSource, views: Mapping[str, View])
     with database.preparing() as session:
         lines.prepare(session)
         parking.prepare(session)
+        sharing.prepare(session)
         for line in _stale(session, source, views):
             lines.retire(session, line)
         for name in views.keys() - lines.live_lines(session).keys():

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import sqlite3
+import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
@@ -40,17 +41,27 @@ class ListSource:
     events: list[Event] = field(default_factory=list)
     unreadable: set[int] = field(default_factory=set)
 
-    def read_events(self, after: int, limit: int) -> Sequence[Event]:
+    def read_events(self, after: int, limit: int, wanted: Callable[[str], bool] | None = None) -> Sequence[Event]:
         page = self.events[after : after + limit]
+        if wanted is not None:
+            page = [event for event in page if wanted(event.stream)]
         if any(event.position in self.unreadable for event in page):
             raise KeyError("unknown-event.v9")
         return page
+
+    def read_at(self, positions: Sequence[int]) -> Sequence[Event]:
+        if self.unreadable.intersection(positions):
+            raise KeyError("unknown-event.v9")
+        return [self.events[position - 1] for position in positions]
 
     def stored(self, position: int) -> Stored | None:
         if position > len(self.events):
             return None
         event = self.events[position - 1]
         return Stored(event.stream, event.leaf_hash)
+
+    def help(self, _task: str) -> subprocess.Popen[bytes] | None:
+        return None
 
     def head(self) -> int:
         return len(self.events)

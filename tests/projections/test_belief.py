@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from domain.custody.places import Places
 from domain.events.event import Event
-from projections import VIEWS, Views, When, current_custody, custody_timeline, occupancy, roll
+from projections import VIEWS, ViewIsBehind, Views, When, current_custody, custody_timeline, occupancy, roll
 from projections.engine.views import open_views
 from tests.domain.custody.test_laws import logs
 from tests.projections import expected
@@ -171,3 +171,16 @@ def test_catching_up_equals_the_fold_for_every_person(database_url: str, person:
     check_person(views, person, of_person(events, person), register_of(events), whens([NOW], [len(events)])[0])
     views.close()
     scene.log.close()
+
+
+def test_nothing_is_told_that_needs_an_event_which_can_not_be_read_any_more() -> None:
+    events = story().events()
+    source = ListSource(events)
+    views = open_views(MEMORY, source, VIEWS)
+    views.catch_up()
+    [*_, before, last] = [event.position for event in of_person(events, "p-ann")]
+    source.unreadable = {before}
+    assert current_custody.custody(views, When(now=NOW), "p-ann").value is not None, "the head is kept"
+    with pytest.raises(ViewIsBehind) as behind:
+        current_custody.custody(views, When(now=NOW, known_at=last - 1), "p-ann")
+    assert (behind.value.needed, behind.value.stopped) == (before, True)

@@ -18,7 +18,7 @@ from projections.engine.driving.lines import live_lines, names_of
 from projections.engine.person_facts import Facts, persons_of
 from projections.engine.tables import Generation, Row, Rows, Table
 from tests.projections.lives import story
-from tests.projections.stage import change, of_person, views_over
+from tests.projections.stage import ListSource, change, of_person, views_over
 from tests.projections.test_running import digests
 
 LETTERS = Table(
@@ -71,14 +71,14 @@ def test_beyond_the_limit_the_facts_are_read_back_and_the_rows_are_the_same(
     events = story().events()
     at_once = digests(views_over(events))
     monkeypatch.setattr(running, "PAGE", 5)
-    monkeypatch.setattr(views, "Facts", partial(Facts, kept_max))
+    monkeypatch.setattr(views, "Facts", partial(Facts, kept_max=kept_max))
     assert digests(views_over(events)) == at_once
     assert read_back, "the limit was reached"
 
 
 def test_the_limit_holds() -> None:
     events = story().events()
-    facts = Facts(kept_max=10)
+    facts = Facts(ListSource(events), kept_max=10)
     with facts_tables(views_over(events)) as tables:
         persons = persons_of(events, facts.transfers(tables, events))
         for start in range(0, len(events), 5):
@@ -98,7 +98,7 @@ def test_the_limit_holds() -> None:
 )
 def test_a_history_is_whole_wherever_the_last_one_ended(ranges: Sequence[tuple[int, int]]) -> None:
     events = story().events()
-    facts = Facts()
+    facts = Facts(ListSource(events))
     with facts_tables(views_over(events)) as tables:
         persons = persons_of(events, facts.transfers(tables, events))
         for first, last in ranges:

@@ -16,10 +16,11 @@ import pytest
 from ledger.service import LogEvents
 from projections import VIEWS, RebuildFailed, RebuildIsRunning, ViewIsUnknown, Views, current_custody, open_views, roll
 from projections.engine.driving import lines, rebuilding
-from projections.engine.tables import Session
+from projections.engine.tables import Rows, Session
+from projections.engine.view import Batch
 from tests.projections.lives import story
 from tests.projections.stage import ListSource, change, now, open_story, views_over, with_apply
-from tests.projections.test_parking import refusing
+from tests.projections.test_parking import Apply, refusing
 from tests.projections.test_running import acceptance_of, digests
 from tests.scene import ANN, E1
 
@@ -387,3 +388,26 @@ def test_an_unknown_view_is_told() -> None:
             ask("rolls")
     with pytest.raises(ViewIsUnknown):
         views.rebuild(["rolls"])
+
+
+def test_rows_that_can_not_be_written_are_told_by_view_and_event(database_url: str) -> None:
+    scene, views = open_story(database_url)
+    poison = acceptance_of(story().events())
+    before = digests(views)
+
+    def twice(apply: Apply) -> Apply:
+        def applied(batch: Batch, rows: Rows) -> None:
+            apply(batch, rows)
+            if any(event.position == poison for event in batch.events):
+                row = tuple(0 if column in roll.PERSONS.integers else "x" for column in roll.PERSONS.columns)
+                rows.insert(roll.PERSONS, [row, row])
+
+        return applied
+
+    views._views = with_apply("roll", twice)
+    with pytest.raises(RebuildFailed) as failed:
+        views.rebuild(["roll"])
+    assert (failed.value.view, failed.value.first, failed.value.last) == ("roll", poison, poison)
+    assert digests(views) == before
+    views.close()
+    scene.log.close()

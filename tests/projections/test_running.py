@@ -70,14 +70,14 @@ def test_a_restart_in_the_middle_ends_equal(database_url: str, monkeypatch: pyte
 def test_a_view_of_another_version_is_made_anew(database_url: str) -> None:
     events = story().events()
     views_over(events, database_url).close()
-    newer: dict[str, View] = {**VIEWS, "roll": replace(VIEWS["roll"], version=2)}
+    newer: dict[str, View] = {**VIEWS, "roll": replace(VIEWS["roll"], version=VIEWS["roll"].version + 1)}
     views = open_views(database_url, ListSource(events), newer)
     assert (views.position("roll"), views.position("people")) == (0, len(events))
     views.catch_up()
     assert views.digest("roll") == views_over(events).digest("roll")
     views.close()
     # With the facts go all views that fold them.
-    newer["person_facts"] = replace(VIEWS["person_facts"], version=2)
+    newer["person_facts"] = replace(VIEWS["person_facts"], version=VIEWS["person_facts"].version + 1)
     views = open_views(database_url, ListSource(events), newer)
     assert {views.position(name) for name in FOLDING} == {0}
     views.close()
@@ -131,11 +131,11 @@ class Overtaken(ListSource):
 
     first: Callable[[], None] | None = None
 
-    def read_events(self, after: int, limit: int) -> Sequence[Event]:
+    def read_events(self, after: int, limit: int, wanted: Callable[[str], bool] | None = None) -> Sequence[Event]:
         if self.first is not None:
             happens, self.first = self.first, None
             happens()
-        return super().read_events(after, limit)
+        return super().read_events(after, limit, wanted)
 
 
 def test_two_processes_open_at_once(database_url: str) -> None:

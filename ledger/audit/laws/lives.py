@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 from itertools import pairwise
+from operator import itemgetter
 
 from domain.custody.counting import CountedFact, Counting, count
 from domain.custody.fold import Taken, walk
@@ -53,10 +54,6 @@ class Life:
         return self.counting.facts
 
     @cached_property
-    def _instants(self) -> list[datetime]:
-        return [fact.instant for fact in self.facts]
-
-    @cached_property
     def held(self) -> list[Held]:
         """Where the person was counted, from the spells alone: a place is kept over absences and reports."""
         found: list[Held] = []
@@ -79,7 +76,7 @@ class Life:
 
     def at(self, instant: datetime) -> CustodyState | None:
         """The state at an instant, papers apart; `None` before the first fact."""
-        stands = bisect_right(self._instants, instant)
+        stands = bisect_right(self.facts, instant, key=itemgetter(0))
         return self.steps[stands - 1][2] if stands else None
 
     @cached_property

@@ -95,12 +95,15 @@ def judge(record: Record, asked: Asked | None = None, progress: Progress = quiet
     if asked is not None:
         judged.rolls.update((place, []) for place in _registered(record, asked.position))
     rosters = Rosters(record.register)
+    laws, looked_at = tuple(OF_A_LIFE.values()), 0
     for done, (person, events) in enumerate(sorted(record.people.items()), start=1):
         knows = asked is not None and events[-1].position <= asked.position
         present: Life | None = None
         for present in lives(person, events, record.register):
-            for law, holds in OF_A_LIFE.items():
-                judged.look(law, person, holds(present))
+            looked_at += 1
+            for holds in laws:
+                for one in holds(present):
+                    judged.found.append((person, one))
             if asked is not None and knows:
                 judged.answered.extend((person, one) for one in asked.life(present))
         if present is not None:
@@ -114,6 +117,7 @@ def judge(record: Record, asked: Asked | None = None, progress: Progress = quiet
                 _place(judged.rolls, present, asked)
         if done % STEP == 0 or done == len(record.people):
             progress("laws", done, len(record.people))
+    judged.looked_at.update(dict.fromkeys(OF_A_LIFE, looked_at))
     for place in rosters.facilities():
         judged.days[place] = (*rosters.dates(place), record.register.zone_of(place) or "UTC")
         judged.on_days += [one for _, findings in rosters.days(place) for one in findings]

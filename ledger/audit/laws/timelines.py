@@ -17,6 +17,7 @@ from domain.custody.counting import CountedFact
 from domain.custody.local_days import day_end
 from domain.custody.state import CustodyState
 from domain.custody.timeline import Placement, Spell, Stay
+from domain.events.event import DualFact
 from domain.events.person import (
     CustodyOpened,
     HandoverAccepted,
@@ -33,13 +34,16 @@ from ledger.audit.laws.lives import Life, text
 GRACE: Final = timedelta(hours=24)
 """How long a contradiction may stand before the person is unaccounted (DOMAIN §6.3)."""
 GAPS_IN_STAYS: Final = ("leg", "stop", "reported")
+REOPENS: Final = frozenset({CustodyOpened, MovedWithin, HandoverAccepted, PersonReleased, PresenceReported})
+"""The facts that open a closed file again whatever they say."""
 NEVER: Final = datetime.max.replace(tzinfo=UTC)
 
 
 def nobody_is_lost(life: Life) -> Iterator[Finding]:
     """L1: spells tile time from the first fact on, one status at each instant, unaccounted as §6.3 has it."""
     reading, spells, facts = life.reading, life.timeline.spells, life.facts
-    for event in life.events:
+    # Where neither reading knows of a correction, both have every event count.
+    for event in life.events if reading.is_corrected or not life.counting.is_whole else ():
         counts = reading.counts(event)
         if counts != life.counting.counts(event):
             verdict = ("it counts no more", "it counts")
@@ -103,6 +107,9 @@ def _contradictions(life: Life) -> Iterator[Lost]:
     """The cause `contradicted` of §6.3 worked out anew, beside which the slice has no other."""
     begun: list[tuple[int, datetime]] = []
     for fact, before, _ in life.steps:
+        if not begun and not _may_begin(fact):
+            # There is nothing to resolve either.
+            continue
         resolves, begins = _bearing(life, fact, before)
         if resolves:
             yield from ((anchor, from_, fact.instant) for anchor, from_ in begun if from_ < fact.instant)
@@ -110,6 +117,12 @@ def _contradictions(life: Life) -> Iterator[Lost]:
         if begins and not fact.event.imported:
             begun.append((fact.event.position, _grace_over(fact.instant)))
     yield from ((anchor, from_, NEVER) for anchor, from_ in begun)
+
+
+def _may_begin(fact: CountedFact) -> bool:
+    """Whether a fact is of those that can begin a contradiction: what nobody granted."""
+    body = fact.event.body
+    return isinstance(body, PresenceReported) or (isinstance(body, DualFact) and body.mode == "report")
 
 
 def _grace_over(instant: datetime) -> datetime:
@@ -219,19 +232,21 @@ def _day_ends(first: int, last: int, zone: str) -> tuple[datetime, ...]:
 def files_end(life: Life) -> Iterator[Finding]:
     """L7: a file is closed by a verified release that counts, and by nothing else, until a fact opens it again."""
     closed_by: int | None = None
-    is_closed: dict[int, int | None] = {}
+    # The facts after which the file is closed, each with the release that closed it.
+    closers: dict[int, int] = {}
     for fact in life.facts:
-        match fact.event.body:
-            case ReleaseVerified():
-                closed_by = fact.event.position if _takes_effect(life, fact) else closed_by
-            case ReleaseDeclaredErroneous():
-                closed_by = None if _takes_effect(life, fact) else closed_by
-            case CustodyOpened() | MovedWithin() | HandoverAccepted() | PersonReleased() | PresenceReported():
-                closed_by = None
-        is_closed[fact.event.position] = closed_by
+        kind = type(fact.event.body)
+        if kind is ReleaseVerified:
+            closed_by = fact.event.position if _takes_effect(life, fact) else closed_by
+        elif kind in REOPENS or (kind is ReleaseDeclaredErroneous and _takes_effect(life, fact)):
+            closed_by = None
+        if closed_by is not None:
+            closers[fact.event.position] = closed_by
     for spell in life.timeline.spells:
+        if not closers and spell.file == "open":
+            continue
         for position in spell.facts:
-            closer = is_closed.get(position)
+            closer = closers.get(position)
             if (closer is not None) != (spell.file == "closed"):
                 expected = "an open file" if closer is None else f"a file closed by the release verified at {closer}"
                 yield life.wrong("L7", expected, f"{spell.file} after this fact", instant=spell.from_, at=[position])

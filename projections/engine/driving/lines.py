@@ -63,6 +63,13 @@ TICK: Final = timedelta(milliseconds=1)
 _COLUMNS: Final = ", ".join(LINES.columns)
 
 
+class Point(NamedTuple):
+    """A place in the log: a position, and the leaf hash of the event there."""
+
+    position: int
+    leaf_hash: str
+
+
 class Line(NamedTuple):
     """One generation of one view. `leaf_hash` is that of the event at its position; `rate` is in events a second.
 
@@ -93,7 +100,7 @@ class Line(NamedTuple):
         """How many events it has left out."""
         return self.parked + self.skipped
 
-    def moved(self, to: Recorded, *, began: datetime, ended: datetime, head: int) -> Line:
+    def moved(self, to: Recorded | Point, *, began: datetime, ended: datetime, head: int) -> Line:
         """The line once it has come to an event, by work that took from one instant to the other."""
         line, lag = self, max(0, head - to.position)
         if self.marked_at is None or not self.lag:

@@ -1,7 +1,8 @@
 """How fast a rebuild turns its pages: as fast as it can, unless somebody else wants to write.
 
 On an engine with one writer the live views wait while a page is written. So where a process drives them the pages are
-as short as keeps that wait short, and after one that kept them waiting the rebuild stands back until they have moved.
+as short as keeps that wait short, and after each the rebuild stands back until the live views have moved: it never has
+more than one page's time for each of theirs, whatever is asked of the machine.
 """
 
 from __future__ import annotations
@@ -32,13 +33,18 @@ class Pace:
         self.page = min(page_max, PAGE_FIRST) if database.has_one_writer else page_max
         self._began = perf_counter()
 
+    @property
+    def is_shared(self) -> bool:
+        """Whether another process that drives the live views has to wait while a page is written."""
+        return self._database.has_one_writer and bool(self._database.driven_elsewhere([person_facts.NAME]))
+
     def begin(self) -> None:
-        """A page begins."""
+        """From here on others wait for the page."""
         self._began = perf_counter()
 
     def end(self) -> None:
         """A page is written: let others write, where they have to wait for that."""
-        if not self._database.has_one_writer or not self._database.driven_elsewhere([person_facts.NAME]):
+        if not self.is_shared:
             self.page = self.page_max
             return
         seconds = perf_counter() - self._began

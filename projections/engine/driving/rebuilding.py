@@ -17,16 +17,24 @@ from itertools import count
 from typing import Final
 
 from projections.engine import person_facts
-from projections.engine.database import Database, ViewsUnreachable
-from projections.engine.driving import lines, parking
+from projections.engine.database import Database, RebuildIsRunning, ViewsUnreachable
+from projections.engine.driving import lines, parking, sharing
 from projections.engine.driving.comparing import Comparison, compare
 from projections.engine.driving.lines import Line
 from projections.engine.driving.pace import Pace
 from projections.engine.driving.parking import NOTHING_ASIDE, Aside
-from projections.engine.driving.running import NOT_THE_EVENT, PAGE, OwnFacts, readable, write_parted
+from projections.engine.driving.running import (
+    NOT_THE_EVENT,
+    PAGE,
+    OwnFacts,
+    is_alone,
+    readable,
+    uncollected,
+    write_parted,
+)
 from projections.engine.person_facts import Facts
 from projections.engine.source import EventSource, Recorded, read_page, told
-from projections.engine.tables import Session
+from projections.engine.tables import Deferred, Session
 from projections.engine.view import Stretch, View
 
 Progress = Callable[[int, int], None]
@@ -108,8 +116,8 @@ class Rebuild:
         self._task = task
         self._clock = clock
         self._pace = Pace(database, source, PAGE)
-        self._facts = Facts()
-        self._own_facts = OwnFacts()
+        self._facts = Facts(source)
+        self._own_facts = OwnFacts(source)
         self._building: dict[str, Line] = {}
         self._goal = Goal()
         self._is_finished = False
@@ -120,7 +128,7 @@ class Rebuild:
         wanted = dict.fromkeys([*([person_facts.NAME] if folds else []), *self._task.names])
         with self._database.writing() as session:
             asides = self._asides(session, wanted)
-            found = lines.building_lines(session)
+            found = self._of_halves(session, lines.building_lines(session), asides)
             for name in wanted:
                 line = found.get(name)
                 facts = self._building.get(person_facts.NAME)
@@ -147,6 +155,7 @@ class Rebuild:
 
     def build(self, progress: Progress) -> None:
         """Bring the new generation to where the live views are, page by page. Raises `RebuildFailed`."""
+        self._build_shared(progress)
         for _ in range(ROUNDS_MAX):
             with self._database.reading() as session:
                 self._aim(session)
@@ -188,6 +197,51 @@ class Rebuild:
         left_out = parking.aside_of(session, line).positions
         return left_out == frozenset(position for position in aside.positions if position <= line.position)
 
+    def _of_halves(
+        self, session: Session, found: Mapping[str, Line], asides: Mapping[str, Aside]
+    ) -> Mapping[str, Line]:
+        """The lines that earlier rebuilds have left, without those of a shared one that this one can't go on with."""
+        shared = sharing.halves(session)
+        if not shared:
+            return found
+        wanted = {name: found[name] for name in asides if name in found}
+        if shared[0].of == sharing.named(wanted) and not any(aside.events for aside in asides.values()):
+            facts = wanted[person_facts.NAME]
+            if all(self._goes_on(session, line, asides[name], facts) for name, line in wanted.items()):
+                return found
+        sharing.forget(session)
+        left = {name: line for name, line in found.items() if f"{name}:{line.generation}" in shared[0].of.split()}
+        for line in left.values():
+            lines.retire(session, line)
+        return {name: line for name, line in found.items() if name not in left}
+
+    def _build_shared(self, progress: Progress) -> None:
+        """Go on with a rebuild that is shared out, or share out a long one; what fails is begun again, alone."""
+        helps = not self._database.driven_elsewhere([person_facts.NAME])
+        with self._database.writing() as session:
+            self._aim(session)
+            if not sharing.halves(session):
+                target = min(self._goal.targets.values())
+                begun = any(line.position for line in self._building.values())
+                aside = any(aside.events for aside in self._goal.asides.values())
+                if begun or aside or not helps or target * len(self._building) < sharing.WORK_WORTH_HELP:
+                    return
+                sharing.begin(session, self._building, target)
+        shared = sharing.Shared(self._database, self._source, self._views, self._building, self._clock)
+        try:
+            shared.run(progress, with_help=helps)
+        except NOT_THE_EVENT:
+            raise
+        except sharing.HalfIsTaken as taken:
+            # The right to rebuild was lost, and whoever has it now goes on with these lines.
+            raise RebuildIsRunning from taken
+        except Exception:  # noqa: BLE001 - which view it was, and which event, is found out page by page
+            with self._database.writing() as session:
+                sharing.forget(session)
+                for name, line in self._building.items():
+                    lines.retire(session, line)
+                    self._building[name] = lines.begin(session, self._views[name], "building")
+
     def _aim(self, session: Session) -> None:
         """Set the goal by where the live views are now; the persons' facts go as far as anybody who folds them."""
         live = lines.live_lines(session)
@@ -225,10 +279,8 @@ class Rebuild:
         """Apply a page in a transaction of its own; of one that fails, as much as can be. Raises `RebuildFailed`."""
         for tries in count(1):
             before, limit = dict(self._building), self._pace.page
-            self._pace.begin()
             try:
-                with self._database.writing() as session:
-                    self._apply(session, after, limit)
+                self._write_page(self._read_page(after, limit))
             except RebuildFailed:
                 self._building = before
                 if limit == 1:
@@ -242,17 +294,48 @@ class Rebuild:
                 self._pace.end()
                 return
 
+    def _write_page(self, page: Sequence[Recorded]) -> None:
+        """Apply a page; others write meanwhile, but for the moment in which what it changes is written."""
+        if self._pace.is_shared:
+            page = _alike(page)
+        before = dict(self._building)
+        if all(map(is_alone, page)):
+            try:
+                self._write_later(page)
+            except (*NOT_THE_EVENT, RebuildFailed):
+                raise
+            except Exception:  # noqa: BLE001 - which view's rows can't be written is found out where each writes its own
+                self._building = before
+            else:
+                return
+        with uncollected(), self._database.writing() as session:
+            self._pace.begin()
+            self._apply(session, page)
+
+    def _write_later(self, page: Sequence[Recorded]) -> None:
+        with uncollected(), self._database.reading() as session:
+            deferred = Deferred(session)
+            self._apply(deferred, page)
+        with self._database.writing() as session:
+            self._pace.begin()
+            deferred.write(session)
+
     def _come_up(self, session: Session) -> None:
         """Apply within this transaction what the live views have applied by now."""
         self._aim(session)
         while behind := self._behind():
-            self._apply(session, min(behind.values()), PAGE)
+            self._apply(session, self._read_page(min(behind.values()), PAGE))
 
-    def _apply(self, session: Session, after: int, limit: int) -> None:
-        """Apply a page to every line that stands at `after`, each no further than its target."""
+    def _read_page(self, after: int, limit: int) -> Sequence[Recorded]:
+        """The next events after a position at which lines stand, no further than where another line stands."""
         ahead = [line.position - after for line in self._building.values() if line.position > after]
         page = read_page(self._source, after, min([limit, *ahead]))
         assert page, "the log holds what a view has applied"
+        return page
+
+    def _apply(self, session: Session, page: Sequence[Recorded]) -> None:
+        """Apply a page to every line that stands right before it, each no further than its target."""
+        after = page[0].position - 1
         stretch = Stretch(readable(page), self._facts)
         for name, line in self._building.items():
             some = page[: max(0, self._goal.targets[name] - after)] if line.position == after else ()
@@ -298,6 +381,12 @@ class Rebuild:
         held = lines.hold(session, name, live.generation)
         assert held is not None, "only a rebuild removes a live line, and there is one at a time"
         return held
+
+
+def _alike(page: Sequence[Recorded]) -> Sequence[Recorded]:
+    """The beginning of a page that is alone, or is not: so that others wait as long as they must, and no longer."""
+    first = is_alone(page[0])
+    return page[: next((n for n, event in enumerate(page) if is_alone(event) != first), len(page))]
 
 
 def drop_retired(database: Database, pace: Pace | None = None) -> None:

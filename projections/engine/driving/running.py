@@ -7,8 +7,10 @@ many is at fault itself and stops; it is tried again after a restart, a rebuild,
 
 from __future__ import annotations
 
+import gc
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
@@ -18,6 +20,7 @@ from time import monotonic
 from typing import Final, cast
 
 from domain.events.event import Event
+from domain.register import PERSONAL
 from projections.engine import person_facts
 from projections.engine.database import Database, TableIsGone, ViewsUnreachable
 from projections.engine.driving import lines, parking
@@ -38,6 +41,8 @@ OWN_FACTS_KEPT_MAX: Final = 10_000
 OTHERS_SECONDS: Final = 10.0
 """How long catching up waits for the views that another process drives."""
 
+ALONE: Final = tuple(f"{kind}:" for kind in PERSONAL)
+"""What the streams begin with whose events are a person's alone."""
 NOT_THE_EVENT: Final = (ViewsUnreachable, TableIsGone, MemoryError)
 """What may be raised while an event is applied and says nothing about it."""
 
@@ -86,7 +91,8 @@ class Work:
 class OwnFacts:
     """For each view that leaves events out, what it has read of the persons' facts: it folds others than the rest."""
 
-    def __init__(self) -> None:
+    def __init__(self, source: EventSource) -> None:
+        self._source = source
         self._facts: dict[str, tuple[tuple[int, int], Facts]] = {}
 
     def of(self, line: Line, facts_line: Line) -> Facts:
@@ -94,7 +100,7 @@ class OwnFacts:
         generations = (line.generation, facts_line.generation)
         found = self._facts.get(line.view)
         if found is None or found[0] != generations:
-            found = self._facts[line.view] = (generations, Facts(OWN_FACTS_KEPT_MAX))
+            found = self._facts[line.view] = (generations, Facts(self._source, OWN_FACTS_KEPT_MAX))
         return found[1]
 
 
@@ -115,6 +121,23 @@ def write_parted(
     facts_names = {table.name: table.named(facts_line.generation) for table in person_facts.TABLES}
     rows = Rows(session, {**facts_names, **names_of(view, line.generation)})
     view.apply(Batch(stretch, some, rows), rows)
+
+
+def is_alone(event: Recorded) -> bool:
+    """Whether no view, to apply the event, reads back what it has written of the same page."""
+    return event.stream.startswith(ALONE)
+
+
+@contextmanager
+def uncollected() -> Iterator[None]:
+    """Without the collector of rings: a page makes very many values and no ring, and each look for one takes long."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 def readable(page: Sequence[Recorded]) -> Sequence[Event]:
@@ -147,7 +170,7 @@ class Runner:
         self._stopped: set[tuple[str, int]] = set()
         self._asides: dict[str, tuple[int, Aside]] = {}
         self._decided: Mapping[str, Aside] = {}
-        self._own_facts = OwnFacts()
+        self._own_facts = OwnFacts(source)
         self._head = 0
         self._owned: set[str] | None = None
         self.moves = Moves()
@@ -164,13 +187,20 @@ class Runner:
                 moved = self.step()
                 self._note_outage(None)
                 if not moved:
-                    self._source.wait_for(self._head, FOLLOW_SECONDS)
+                    self._await_more(stop)
             except Exception as fault:  # noqa: BLE001 - whatever befalls the databases, the thread must be there when they are back
                 # Any other exception's message may quote an event, and what is told goes to the log.
                 why = f": {fault}" if isinstance(fault, ViewsUnreachable) else ""
                 self._note_outage(f"{type(fault).__name__}{why}")
                 stop.wait(OUTAGE_SECONDS)
         self.is_running = False
+
+    def _await_more(self, stop: Signal) -> None:
+        """Wait until the log has more, `FOLLOW_SECONDS` at most; told to stop, no longer than `POLL_SECONDS`."""
+        deadline = monotonic() + FOLLOW_SECONDS
+        while not stop.is_set() and (remaining := deadline - monotonic()) > 0:
+            if self._source.wait_for(self._head, min(remaining, POLL_SECONDS)):
+                return
 
     def catch_up(self) -> None:
         """Bring every view to the head as it is now; those that stopped are tried once more.
@@ -196,7 +226,7 @@ class Runner:
 
     def step(self, target: int | None = None) -> bool:
         """Apply one page to every view that is behind; whether any moved."""
-        with self._turn:
+        with self._turn, uncollected():
             self._head = self._source.head()
             return self._step(self._head if target is None else min(target, self._head))
 

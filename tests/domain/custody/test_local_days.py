@@ -8,7 +8,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from domain.custody.local_days import TZDATA_RELEASE, add_months, day_end, day_start, is_zone, local_date, midnights
+from domain.custody.local_days import (
+    TZDATA_RELEASE,
+    add_months,
+    count_midnights,
+    day_end,
+    day_start,
+    is_zone,
+    local_date,
+    midnights,
+)
 from tests.domain.custody.facts import utc
 
 APIA, OSLO, NEW_YORK = "Pacific/Apia", "Europe/Oslo", "America/New_York"
@@ -71,6 +80,41 @@ def test_the_midnights_of_an_interval_are_those_of_its_parts(
 ) -> None:
     middle, end = start + first, start + first + second
     assert midnights(start, end, zone) == midnights(start, middle, zone) + midnights(middle, end, zone)
+
+
+ODD_DAYS = [
+    ("2011-12-30", APIA),
+    ("1892-07-04", APIA),
+    ("1844-12-31", "Asia/Manila"),
+    ("1969-09-30", "Pacific/Kwajalein"),
+    ("1993-08-21", "Pacific/Kwajalein"),
+    ("2006-10-29", "America/St_Johns"),
+    ("2024-11-03", "America/Havana"),
+    ("2018-11-04", "America/Sao_Paulo"),
+]
+"""A date that is skipped or lived twice, a midnight that is not there or comes again."""
+
+
+@pytest.mark.parametrize(("day", "zone"), ODD_DAYS)
+def test_midnights_are_counted_as_they_are_listed(day: str, zone: str) -> None:
+    noon = utc(f"{day} 12:00")
+    instants = [noon + timedelta(minutes=90 * step) for step in range(-64, 64)]
+    for start in instants[::3]:
+        for end in instants:
+            assert count_midnights(start, end, zone) == len(midnights(start, end, zone)), (start, end)
+
+
+def test_a_day_that_comes_back_after_the_first_minute_of_the_next_is_counted_at_its_last_end() -> None:
+    minute_of_the_next = utc("2006-10-29 02:30") + timedelta(seconds=30)
+    for end, count in ((utc("2006-10-29 03:29"), 0), (utc("2006-10-29 03:30"), 1), (utc("2006-11-02 12:00"), 5)):
+        assert count_midnights(minute_of_the_next, end, "America/St_Johns") == count
+        assert len(midnights(minute_of_the_next, end, "America/St_Johns")) == count
+
+
+@settings(deadline=None)
+@given(instants, st.timedeltas(timedelta(0), timedelta(days=80)), zones)
+def test_midnights_of_any_interval_are_counted_as_they_are_listed(start: datetime, time: timedelta, zone: str) -> None:
+    assert count_midnights(start, start + time, zone) == len(midnights(start, start + time, zone))
 
 
 def test_months_are_clipped_to_the_last_day() -> None:

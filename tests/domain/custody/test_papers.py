@@ -97,6 +97,16 @@ def test_a_transfer_stands(log: Log, status: str) -> None:
     assert state_of(log).transfers["t1"].status == status  # type: ignore[index]  # a state there is
 
 
+def test_a_declaration_of_error_ends_no_transfer() -> None:
+    """Only a release, a death, an escape or the closing of the file does (DOMAIN §4.1)."""
+    log = start().release().then("custody-opened", body={"facility": "n-1"}).request()
+    log.correct(4).then("release-declared-erroneous", "court-n", body={"release": "r1"})
+    state = state_of(log)
+    assert state.release is not None
+    assert state.release.erroneous is not None
+    assert state.transfers["t1"].status == "requested"  # type: ignore[index]  # a state there is
+
+
 def test_a_request_corrected_to_before_a_release_was_ended_by_it() -> None:
     log = start().release(at="2025-03-02T12:00:00+00:00")
     log.then("custody-opened", body={"facility": "n-1"}).request().correct(5, "incorrect-data", replacement=7)

@@ -63,3 +63,17 @@ def test_an_open_placement_counts_its_midnights_up_to_the_instant_asked_for() ->
     facts = log(REGISTERED, OPENED)
     assert [one.midnights for one in timeline(facts, PLACES).placements] == [None]
     assert [one.midnights for one in timeline(facts, PLACES, utc("2025-03-04 05:00")).placements] == [3]
+
+
+def test_a_new_custodian_in_the_same_place_begins_a_spell() -> None:
+    """Handed over where the person is, with the sending side still responsible: nothing else changes."""
+    accepted = {"handover": "h1", "receiving": {"authority": "south", "facility": "n-1"}}
+    drawn = timeline(log(OPENED, ("handover-accepted", "2025-03-02T10:00:00Z", "south", accepted)), PLACES)
+    assert [(one.custodian, one.responsible, one.at, one.facts) for one in drawn.spells] == [
+        ("north", "north", "facility:n-1", (1,)),
+        ("south", "north", "facility:n-1", (2,)),
+    ]
+    assert [(one.custodian, one.opened_by, one.ended_by) for one in drawn.placements] == [
+        ("north", 1, 2),
+        ("south", 2, None),
+    ]

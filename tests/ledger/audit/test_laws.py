@@ -84,6 +84,7 @@ MADE_BY_HAND: dict[str, tuple[str, Callable[[], Life], tuple[int, ...]]] = {
     "another status than the fold's": ("L1", lambda: with_spell(the_life(), 2, status="absent"), (MOVED_IN_NORTH,)),
     "nobody unaccounted who is": ("L1", lambda: forgotten(the_life()), (40,)),
     "a fact counts that is corrected": ("L1", lambda: counting_all(the_life()), (39,)),
+    "a fact counts no more that nobody corrected": ("L1", lambda: counting_one_less(the_life(BEN)), (29,)),
     "nobody is responsible": ("L2", lambda: with_spell(the_life(), 1, responsible=None), (26,)),
     "somebody answers for a closed file": ("L2", lambda: with_spell(the_life(BEN), -1, responsible="north"), (47,)),
     "responsibility passes by a move": (
@@ -113,6 +114,11 @@ def counting_all(one: Life) -> Life:
     return replace(one, counting=replace(one.counting, corrected_by={}))
 
 
+def counting_one_less(one: Life) -> Life:
+    opened = next(event for event in one.events if event.position == 29)
+    return replace(one, counting=replace(one.counting, corrected_by={opened.event_id: one.events[-1]}))
+
+
 def as_if_uncorrected(one: Life) -> Life:
     wrong = life(one.person, [event for event in one.events if event.position < 41], one.places)
     return replace(one, timeline=wrong.timeline)
@@ -124,6 +130,38 @@ def test_a_timeline_that_breaks_a_law(sentence: str) -> None:
     found = list(OF_A_LIFE[law](make()))
     assert any(one.positions == positions for one in found), summary(found)
     assert {(one.law, one.subject.partition(":")[0], one.open) for one in found} == {(law, "person", False)}
+
+
+AGAIN = "2025-03-07T10:00:00Z"
+OPEN_AGAIN: dict[str, tuple[Any, ...]] = {
+    "an opening": ("custody-opened", AGAIN, "north", {"facility": "n-1"}, {"mode": "claim"}),
+    "a move": ("moved-within", AGAIN, "north", {"to_facility": "n-2"}, {"mode": "report"}),
+    "an acceptance": (
+        "handover-accepted",
+        AGAIN,
+        "south",
+        {"handover": "h1", "receiving": {"authority": "south", "facility": "s-1"}},
+    ),
+    "a release": ("person-released", AGAIN, "north", {"release": "r2"}, {"mode": "report"}),
+    "a presence": ("presence-reported", AGAIN, "north", {"facility": "n-1"}),
+    "a declaration of error": ("release-declared-erroneous", AGAIN, "watch", {"release": "r1"}),
+}
+
+
+@pytest.mark.parametrize("sentence", OPEN_AGAIN)
+def test_what_opens_a_closed_file_again(sentence: str) -> None:
+    """Law L7 says so of each such fact, and of a spell that stays closed after it that it is wrong."""
+    log = facts.log(
+        ("custody-opened", "2025-03-01T10:00:00Z", "north", {"facility": "n-1"}),
+        ("person-released", "2025-03-04T10:00:00Z", "north", {"release": "r1"}),
+        ("release-verified", "2025-03-05T10:00:00Z", "watch", {"release": "r1"}),
+        OPEN_AGAIN[sentence],
+    )
+    one = life(PersonId("p1"), log, facts.NORTH_AND_SOUTH)
+    assert [spell.file for spell in one.timeline.spells][-2:] == ["closed", "open"]
+    assert list(OF_A_LIFE["L7"](one)) == []
+    [found] = OF_A_LIFE["L7"](with_spell(one, -1, file="closed"))
+    assert (found.positions, found.expected.partition(" (")[0]) == ((log[-1].position,), "an open file")
 
 
 def test_the_days_of_a_place_are_counted_name_by_name() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -12,17 +13,19 @@ from itertools import pairwise
 
 import pytest
 
+from domain.register import Register
 from ledger.audit import shares as sharing
 from ledger.audit.record import EVERYBODY, PARTS, Share, read_record
 from ledger.audit.shares import Helper, Task, helpers_worth, rounds, shares
 from ledger.audit.verify import BROKEN, CLEAN, exit_code, verify
 from ledger.service import LogEvents
 from ledger.store import EventLog, open_log
+from ledger.store.leaf import read_event
 from projections import Views, current_custody, open_views
-from tests.ledger.audit.intruder import Intruder
+from tests.ledger.audit.intruder import Intruder, Leaf, made_anew
 from tests.ledger.audit.stories import whole
 from tests.ledger.audit.test_verify import change, check, paid
-from tests.scene import ANN
+from tests.scene import ANN, Scene
 
 
 @pytest.fixture
@@ -112,6 +115,36 @@ def test_helpers_find_what_is_wrong(log: EventLog, views: Views, database_url: s
     assert [one.document() for one in together] == [one.document() for one in alone]
     assert exit_code(together) == BROKEN
     assert check(together, "L9").findings
+
+
+def misplaced(log: EventLog) -> Scene:
+    """The whole story, with the request of the transfer in the person's own stream."""
+
+    def change(_position: int, leaf: Leaf) -> Leaf:
+        return {**leaf, "stream": "person:p-ann"} if leaf["type"] == "transfer-requested.v1" else leaf
+
+    return Scene(made_anew(whole(log).log, change))
+
+
+@pytest.mark.parametrize("story", [whole, paid, misplaced])
+def test_the_files_of_a_record_are_those_of_any_register(story: type) -> None:
+    log = story(open_log("sqlite:///:memory:", create=True)).log
+    register = Register()
+    for row in log.read(0, log.head()):
+        register.evolve(read_event(row))
+    record = read_record(log)
+    assert record.register.position == register.position
+    assert sorted(record.people) == sorted(register.people())
+    assert all(record.register.person(who) == register.person(who) for who in register.people())
+    for kind in ("authority", "facility", "agreement", "invoice"):
+        found = [getattr(record.register, kind)(id_) for id_ in register.ids(kind)]
+        assert found == [getattr(register, kind)(id_) for id_ in register.ids(kind)], kind
+
+
+def test_a_helper_loads_no_server() -> None:
+    """Every audit of a long log waits for it to start."""
+    loads = "import sys, ledger.audit.shares; sys.exit('ledger.service' in sys.modules)"
+    assert subprocess.run([sys.executable, "-P", "-c", loads], check=False).returncode == 0
 
 
 BENT: dict[str, Callable[[bytes], str | bytes]] = {

@@ -149,6 +149,7 @@ def test_an_event_that_cannot_be_read_stops_no_other_check(log: EventLog, views:
     checks = verify(log, views=views)
     assert tuple(one.code for one in checks) == CHECKS
     assert {one.positions for one in check(checks, "rows").findings} >= {(38,)}
+    assert any(ANN in one.subject for one in check(checks, "L9").findings)
     assert exit_code(checks) == BROKEN
 
 
