@@ -21,15 +21,29 @@ PATHS: Final = {name: path for path, name in reversed(tuple(ROUTES.items()))}
 
 
 class Ask(NamedTuple):
-    """One command: who asks, by which name, with what."""
+    """One command: who asks, by which name, with what; by an officer of its own where one is given.
+
+    With `hears`, the life that asks is told a refusal too.
+    """
 
     by: str
     name: str
     data: Json
+    officer: str = ""
+    hears: bool = False
+
+    @property
+    def sender(self) -> str:
+        """The officer who sends it."""
+        return self.officer or f"{self.by}-1"
+
+    def told(self, answered: Answered) -> Json | None:
+        """What the life that asked is told."""
+        return answered.document if answered.is_granted or self.hears else None
 
 
 Life = Generator[Ask, Json | None, None]
-"""Commands of which each may depend on the answers before it: it is sent the answer, `None` where it was refused."""
+"""Commands of which each may depend on the answers before it: it is sent the answer, mostly `None` for a refusal."""
 Step = Generator[Ask, Json | None, bool]
 """A stretch of a life; returns whether the life goes on after it."""
 
@@ -73,15 +87,15 @@ def post_one(http: httpx2.Client, address: str, ask: Ask, key: str) -> httpx2.Re
     for part in path.split("/"):
         if part.startswith("{"):
             path = path.replace(part, str(data.pop(part[1:-1])))
-    headers = {"Custody-Actor": f"{ask.by}/{ask.by}-1", "Idempotency-Key": key}
+    headers = {"Custody-Actor": f"{ask.by}/{ask.sender}", "Idempotency-Key": key}
     return http.post(f"{address}{PREFIX}{path}", json=data, headers=headers)
 
 
 def post_many(http: httpx2.Client, address: str, asks: Sequence[tuple[str, Ask]]) -> httpx2.Response:
-    """Send the commands of one authority, each with its key, in one request: each is granted or refused alone."""
+    """Send the commands of one officer, each with its key, in one request: each is granted or refused alone."""
     items = [{"key": key, "type": ask.name, "data": ask.data} for key, ask in asks]
-    by = asks[0][1].by
-    return http.post(f"{address}{BATCH}", json=items, headers={"Custody-Actor": f"{by}/{by}-1"})
+    first = asks[0][1]
+    return http.post(f"{address}{BATCH}", json=items, headers={"Custody-Actor": f"{first.by}/{first.sender}"})
 
 
 def answer_to_one(ask: Ask, key: str, response: httpx2.Response, sent: datetime, seen: int) -> Answered:
@@ -136,6 +150,7 @@ def _answered(
 ) -> Answered:
     return Answered(
         authority=ask.by,
+        officer=ask.sender,
         key=key,
         name=ask.name,
         data=ask.data,

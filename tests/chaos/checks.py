@@ -5,9 +5,11 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from ledger.audit.verify import verify
 from ledger.service import LogEvents
@@ -16,7 +18,7 @@ from ledger.store.leaf import decode_leaf, text64
 from ledger.store.log import EventLog, Remembered, Row
 from projections import open_views
 from tests.chaos.asking import REUSED
-from tests.model.answers import Answered
+from tests.model.answers import Answered, Stated
 from tests.model.judging import Finding, judge
 from tests.model.shortest import report
 from tests.scene import KEEPER
@@ -80,21 +82,30 @@ def examine(url: str, answers: Sequence[Answered], opened: int) -> Verdict:
     log = open_log(url)
     try:
         head = log.head()
-        verdict = against_the_log(log.scan(0, head + 1), log.remembered_between(1, head), answers, opened)
+        rows = log.scan(0, head + 1)
+        verdict = against_the_log(rows, log.remembered_between(1, head), answers, opened)
+        verdict.rejected += against_the_model(answers, opened, rows)
         _examine_views(url, log, verdict)
     finally:
         log.close()
     return verdict
 
 
-def against_the_model(answers: Sequence[Answered], opened: int) -> list[str]:
-    """What the model finds in a whole history, in sentences; nothing where it would have answered just so."""
+def against_the_model(answers: Sequence[Answered], opened: int, rows: Iterable[Row]) -> list[str]:
+    """What the model finds in a whole history, in sentences; nothing where it would have answered and written so."""
+    record = {row.position: stated(row) for row in rows}
 
     def judging(part: Sequence[Answered]) -> Finding | None:
-        return judge(part, opened, KEEPER, "NO", whole=len(part) == len(answers))
+        return judge(part, opened, KEEPER, "NO", record=record, whole=len(part) == len(answers))
 
     finding = judging(answers)
     return [] if finding is None else ["\n".join(report(answers, finding, judging))]
+
+
+def stated(row: Row) -> Stated:
+    """What a row says that no answer tells."""
+    leaf = json.loads(row.leaf)
+    return Stated(datetime.fromisoformat(leaf["recorded_at"]), leaf["body"])
 
 
 def against_the_log(

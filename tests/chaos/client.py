@@ -74,7 +74,7 @@ class Client:
                 if granted is not None and granted.authority == ask.by and self.random.randrange(KEY_REUSED) == 0:
                     self._settle(http, ask, granted.key)
                 answered = self._settle(http, ask, f"{self.name}.{number}")
-                told = answered.document if answered.is_granted else None
+                told = ask.told(answered)
                 if answered.is_granted:
                     granted = granted if answered.replayed else answered
                     if self.random.randrange(ASKED_AGAIN) == 0:
@@ -120,7 +120,7 @@ class Client:
 
 @dataclass(slots=True, kw_only=True)
 class Herd(Client):
-    """A client that lives many lives at once: up to `batch_max` next commands of one authority go in one request.
+    """A client that lives many lives at once: up to `batch_max` next commands of one officer go in one request.
 
     It may be called to work again and again; between two times each life waits where it stands.
     """
@@ -137,16 +137,16 @@ class Herd(Client):
         """Live on until the record reaches a position, or every life has ended."""
         with self._at_work(), httpx2.Client(timeout=PATIENCE) as http:
             while self.pending and self.heard.position < position:
-                by = self.random.choice(list(self.pending.values())).by
-                chosen = [number for number, ask in self.pending.items() if ask.by == by][: self.batch_max]
+                sender = _sender(self.random.choice(list(self.pending.values())))
+                chosen = [at for at, ask in self.pending.items() if _sender(ask) == sender][: self.batch_max]
                 batch = [(f"{self.name}.{self.sent + at}", self.pending[number]) for at, number in enumerate(chosen)]
                 self.sent += len(batch)
                 answers = self._settle_many(http, batch) if self.batch_max > 1 else [self._settle_one(http, *batch)]
-                for number, answered in zip(chosen, answers, strict=True):
+                for number, (_, ask), answered in zip(chosen, batch, answers, strict=True):
                     # To the end of the line, so that each life has its turn.
                     del self.pending[number]
                     try:
-                        told = answered.document if answered.is_granted else None
+                        told = ask.told(answered)
                         self.pending[number] = self.lives[number].send(told)
                     except StopIteration:
                         continue
@@ -161,3 +161,7 @@ class Herd(Client):
         self.answers += answers
         self.heard.answer(int(response.headers["Ledger-Position"]), len(answers))
         return answers
+
+
+def _sender(ask: Ask) -> tuple[str, str]:
+    return ask.by, ask.sender

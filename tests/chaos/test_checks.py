@@ -32,6 +32,7 @@ def answers_of(scene: Scene) -> list[Answered]:
         answers.append(
             Answered(
                 authority=KEEPER,
+                officer=f"{KEEPER}-1",
                 key=name,
                 name="register-authority",
                 data=fields,
@@ -109,11 +110,11 @@ def test_a_view_that_says_otherwise_is_found(sqlite_url: str) -> None:
 
 
 def test_what_the_model_rejects_is_told_with_the_shortest_history() -> None:
-    played = real_history(1, 60)
-    assert against_the_model(played, OPENED) == []
+    played, rows = real_history(1, 60)
+    assert against_the_model(played, OPENED, rows) == []
     before = [answer for answer in played if answer.is_granted and not answer.replayed]
     gone = before[5]
-    [said] = against_the_model([answer for answer in played if answer.who != gone.who], OPENED)
+    [said] = against_the_model([answer for answer in played if answer.who != gone.who], OPENED, rows)
     assert "a position is missing before it" in said.splitlines()[0]
     assert len(said.splitlines()) == 4
     assert not Verdict(rejected=[said]).is_clean

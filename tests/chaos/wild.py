@@ -13,6 +13,8 @@ from typing import Final
 
 from tests.chaos import lives
 from tests.chaos.asking import Ask, Life, day, now
+from tests.chaos.fees import Account, guessed, heard
+from tests.chaos.mending import Told
 from tests.model.answers import Json
 from tests.model.conditions import HEARD
 from tests.scene import (
@@ -59,10 +61,13 @@ class Known:
     hold: dict[str, str] = field(default_factory=dict)
     stage: dict[str, str] = field(default_factory=dict)
     """By person, the last command that led anywhere."""
+    told: Told = field(default_factory=Told)
+    accounts: list[Account] = field(default_factory=list)
 
     def take(self, person: str, ask: Ask, answer: Json) -> None:
         """Remember what a granted command says."""
         data = ask.data
+        self.told.take(person, ask, answer)
         if ask.name in FITTING:
             self.stage[person] = ask.name
         match ask.name:
@@ -82,8 +87,8 @@ class Known:
                 self.hold[person] = data["hold"]
 
 
-def wild(name: str, random: Random, known: Known, people: tuple[str, ...] = PEOPLE) -> Life:
-    """One client's share of it, without end."""
+def wild(name: str, random: Random, known: Known, people: tuple[str, ...] = PEOPLE, *, is_plain: bool = False) -> Life:
+    """One client's share of it, without end; a plain one speaks neither of money nor of what was told wrongly."""
     number = 0
     for person in people:
         # The first thing each client does, so that the rest speaks of somebody; all but one of them repeat it. The last
@@ -94,11 +99,14 @@ def wild(name: str, random: Random, known: Known, people: tuple[str, ...] = PEOP
     while True:
         person = random.choice(people)
         number += 1
-        guess = Guess(name=f"{name}-{number}", person=person, random=random, known=known)
+        guess = Guess(name=f"{name}-{number}", person=person, random=random, known=known, is_plain=is_plain)
         ask = guess.ask()
         answer = yield ask
-        if answer is not None:
-            known.take(person, ask, answer)
+        if ask.hears:
+            for account in known.accounts:
+                heard(account, ask.data["number"], answer)
+        if answer is not None and "events" in answer:
+            known.take(guess.person, ask, answer)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -109,15 +117,25 @@ class Guess:
     person: str
     random: Random
     known: Known
+    is_plain: bool = False
 
     def ask(self) -> Ask:
         """The command."""
-        fitting = FITTING.get(self.known.stage.get(self.person, ""), (Guess.opened,))
-        maker = self.random.choice(fitting if self.random.randrange(2) else MAKERS)
-        ask = maker(self)
-        if "occurred_at" in ask.data and "effective_at" not in ask.data and self._one_in(25):
+        is_plain = self.is_plain
+        if not is_plain and self.known.accounts and self._one_in(12):
+            ask = guessed(self.name, self.random, self.known.accounts)
+        elif not is_plain and self._one_in(12):
+            ask = self.mended()
+        else:
+            fitting = FITTING.get(self.known.stage.get(self.person, ""), (Guess.opened,))
+            maker = self.random.choice(fitting if self.random.randrange(2) else MAKERS)
+            ask = maker(self)
+        is_of_now = "occurred_at" in ask.data and not {"effective_at", "mode"} & set(ask.data)
+        if is_of_now and self._one_in(25):
             ask = ask._replace(data={**ask.data, "occurred_at": now(self.random.choice(SHIFTS_SECONDS))})
-        return ask if not self._one_in(16) else ask._replace(by=self.random.choice(ANYBODY))
+        if not self._one_in(16) or self.known.told.has_a_remedy(ask):
+            return ask
+        return ask._replace(by=self.random.choice(ANYBODY), officer="")
 
     def _one_in(self, times: int) -> bool:
         return self.random.randrange(times) == 0
@@ -295,6 +313,15 @@ class Guess:
         by = self.random.choice((WATCH, WATCH, COURT, self._holder))
         return Ask(by, "verify-release", lives.verification(self.person, self._release))
 
+    def mended(self) -> Ask:
+        """A correction or a late report, of this person or of one with an account."""
+        if self.known.accounts and self._one_in(2):
+            self.person = self.random.choice(self.known.accounts).person
+        told = self.known.told
+        if told.facts[self.person] and self._one_in(2):
+            return told.late(self.person, self.random)
+        return told.correction(self.person, self.random)
+
     def registry(self) -> Ask:
         """Something about bodies and places."""
         match self.random.randrange(7):
@@ -302,7 +329,8 @@ class Guess:
                 fields: Json = {"authority": THIRD, "state": STATES[THIRD], "outside_register": False}
                 return Ask(KEEPER, "register-authority", {**fields, "legal_name": self.random.choice((THIRD, EAST))})
             case 1:
-                roles = self.random.choice((("sending", "receiving"), ("sending", "court"), ("receiving",)))
+                combined = (("sending", "receiving", "treasury-payee"), ("receiving", "treasury-payer"))
+                roles = self.random.choice((*combined, ("sending", "court"), ("receiving",)))
                 given = [{"role": role, "from": "2024-01-01"} for role in roles]
                 return Ask(KEEPER, "set-authority-roles", {"authority": THIRD, "roles": given})
             case 2:

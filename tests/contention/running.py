@@ -20,6 +20,7 @@ from ledger.store.log import Row
 from tests.chaos.asking import Heard, Life
 from tests.chaos.checks import against_the_log, against_the_model
 from tests.chaos.client import Client, Herd
+from tests.chaos.fees import accounts
 from tests.chaos.lives import lives, registry
 from tests.chaos.rounds import new_ledger
 from tests.chaos.wild import Known, wild
@@ -34,7 +35,7 @@ HERDS: Final = 6
 LIVES: Final = 40
 """How many lives each of them lives at once, a third of them wild."""
 SINGLES: Final = 3
-"""Clients that ask one thing after the other, all of the same few persons."""
+"""Clients that ask one thing after the other: one keeps accounts, all others speak of these and of the same persons."""
 BATCH_MAX: Final = 100
 CAPACITY: Final = 12
 """How many E1 may hold: far fewer than want to be there."""
@@ -124,13 +125,14 @@ def _herds(processes: Processes, seed: str) -> list[Herd]:
     for number in range(HERDS):
         name, random = f"c{number}", Random(f"{seed}:{number}")
         living = {
-            at: wild(f"{name}-{at}", random, known) if at % 3 == 0 else lives(f"{name}-{at}", random)
+            at: wild(f"{name}-{at}", random, known, is_plain=True) if at % 3 == 0 else lives(f"{name}-{at}", random)
             for at in range(LIVES)
         }
         herds.append(_herd(processes, name, random, living, BATCH_MAX))
     for number in range(SINGLES):
         name, random = f"s{number}", Random(f"{seed}:single:{number}")
-        herds.append(_herd(processes, name, random, {0: wild(name, random, known)}, 1))
+        living = {0: wild(name, random, known) if number else accounts(name, random, known.accounts, known.told)}
+        herds.append(_herd(processes, name, random, living, 1))
     return herds
 
 
@@ -194,7 +196,7 @@ def _held_together(
         verdict = against_the_log(rows, log.remembered_between(1, head), answers, opened)
     finally:
         log.close()
-    rejected = against_the_model(answers, opened)
+    rejected = against_the_model(answers, opened, rows)
     wrong = [*verdict.sentences(), *rejected, *misread(rows, told)]
     if not moved:
         wrong.append("nothing was recorded while one process stood still")

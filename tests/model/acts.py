@@ -6,7 +6,6 @@ from datetime import UTC, date, timedelta
 
 from tests.model import conditions
 from tests.model.asked import (
-    AWAKE,
     Call,
     Codes,
     anothers_place,
@@ -15,13 +14,13 @@ from tests.model.asked import (
     full,
     held_back,
     held_by_another,
-    instant,
     no_basis,
     not_covered,
     not_held_here,
     not_in_custody,
 )
-from tests.model.people import Person, dates
+from tests.model.people import Person, dates, instant
+from tests.model.standing import Standing
 from tests.model.world import OPEN
 
 CUSTODIAL = {"sending", "receiving", "escort", "treasury-payer", "treasury-payee"}
@@ -107,7 +106,7 @@ def record_basis(call: Call) -> Codes:
 
 def open_custody(call: Call) -> Codes:
     facility = call.data["facility"]
-    if call.person.now.status in AWAKE:
+    if call.then.is_in_custody:
         yield "person-is-already-in-custody"
     if call.data["authority"] != call.by:
         yield "facility-is-of-another-authority"
@@ -120,12 +119,12 @@ def open_custody(call: Call) -> Codes:
 
 def move(call: Call) -> Codes:
     origin, to = call.data["from_facility"], call.data["to_facility"]
-    yield from held_by_another(call.person, call.by)
-    yield from not_held_here(call.person, call.by)
-    yield from elsewhere(call.person, origin)
+    yield from held_by_another(call.then, call.by)
+    yield from not_held_here(call.then, call.by)
+    yield from elsewhere(call.then, origin)
     if origin == to:
         yield "origin-and-destination-are-the-same"
-    yield from anothers_place(call, to, call.by)
+    yield from anothers_place(call, to, call.then.custodian or call.by)
     yield from held_back(call, "move", "move")
     yield from full(call, to, days_of(call, to))
 
@@ -156,9 +155,9 @@ def request(call: Call) -> Codes:
     first, last = date.fromisoformat(data["window_from"]), date.fromisoformat(data["window_to"])
     if data["transfer"] in world.transfers:
         yield "transfer-is-already-requested"
-    yield from held_by_another(_subject(call), call.by)
-    yield from not_in_custody(_subject(call))
-    yield from elsewhere(_subject(call), data["from_facility"])
+    yield from held_by_another(_subject(call).now, call.by)
+    yield from not_in_custody(_subject(call).now)
+    yield from elsewhere(_subject(call).now, data["from_facility"])
     if data["from_facility"] == data["to_facility"]:
         yield "origin-and-destination-are-the-same"
     if call.by != revision.sending:
@@ -204,7 +203,7 @@ def approve(call: Call) -> Codes:
         yield "approval-is-already-given"
     if call.by == transfer.requested_by:
         yield "nobody-confirms-their-own-act"
-    yield from not_in_custody(call.person)
+    yield from not_in_custody(call.person.now)
     yield from held_back(call, "depart", "departure")
     if not world.is_in_force(transfer.agreement, call.at.astimezone(UTC).date()):
         yield "agreement-is-not-in-force"
@@ -249,10 +248,10 @@ def cancel(call: Call) -> Codes:
 
 def offer(call: Call) -> Codes:
     world, data, transfer = call.world, call.data, call.transfer
-    yield from held_by_another(call.person, call.by)
-    yield from held_by_another(call.person, data["releasing"]["authority"])
-    yield from not_in_custody(call.person)
-    yield from elsewhere(call.person, data["releasing"]["facility"])
+    yield from held_by_another(call.person.now, call.by)
+    yield from held_by_another(call.person.now, data["releasing"]["authority"])
+    yield from not_in_custody(call.person.now)
+    yield from elsewhere(call.person.now, data["releasing"]["facility"])
     if transfer.state not in ("approved", "in-transit", "refused"):
         yield "transfer-is-not-approved"
     receiver = (data["receiving"]["authority"], data["receiving"]["facility"])
@@ -304,7 +303,7 @@ def refuse(call: Call) -> Codes:
 def order(call: Call) -> Codes:
     world, person = call.world, call.person
     live = call.live_bases(None)
-    yield from not_in_custody(person)
+    yield from not_in_custody(person.now)
     actor = world.authorities[call.by]
     states = {world.authorities[person.bases[basis].ordered_by].state for basis in live}
     if not actor.holds("court", call.today, None) and actor.state not in states:
@@ -319,21 +318,25 @@ def order(call: Call) -> Codes:
 def release_lacks(call: Call) -> Codes:
     """The id is that of the open order, else a new one."""
     release = call.data["release"]
-    is_past = call.person.last_change is not None and call.at < call.person.last_change
-    order = (call.person.at(call.at) if is_past else call.person.now).order
+    order = _papers(call).order
     if order is not None and order != release:
         yield "release-is-unknown"
     if order is None and release in call.person.released:
         yield "release-is-already-recorded"
 
 
+def _papers(call: Call) -> Standing:
+    """Where the order stands that a release carries out: now, unless custody has changed since the release."""
+    return call.then if call.is_late else call.person.now
+
+
 def release(call: Call) -> Codes:
     person, data = call.person, call.data
     live = call.live_bases(data["facility"])
-    order = call.world.brought.get(("release", person.id_, person.now.order or "", ""))
-    yield from held_by_another(person, call.by)
-    yield from not_held_here(person, call.by)
-    yield from elsewhere(person, data["facility"])
+    order = call.world.brought.get(("release", person.id_, _papers(call).order or "", ""))
+    yield from held_by_another(call.then, call.by)
+    yield from not_held_here(call.then, call.by)
+    yield from elsewhere(call.then, data["facility"])
     is_due = order is not None and instant(order.data["due_at"]) <= call.at
     if not is_due and (live or not person.bases):
         yield "release-is-not-due"
@@ -345,23 +348,28 @@ def release(call: Call) -> Codes:
 
 
 def verify(call: Call) -> Codes:
-    standing = call.person.now
-    if standing.status not in ("released-unverified", "released") or standing.release != call.data["release"]:
+    released = call.person.now.released
+    if released is None or call.person.now.release != call.data["release"]:
         yield "person-is-not-released"
-    if standing.is_erroneous:
+        return
+    if released.is_erroneous:
         yield "release-is-declared-erroneous"
-    if standing.released_by == call.by:
+    if released.by == call.by:
         yield "nobody-confirms-their-own-act"
-    if standing.is_verified:
+    if released.is_verified:
         yield "release-is-already-verified"
 
 
 def declare(call: Call) -> Codes:
-    standing = call.person.now
-    if standing.status not in ("released-unverified", "released") or standing.release != call.data["release"]:
+    released = call.person.now.released
+    if released is None or call.person.now.release != call.data["release"]:
         yield "person-is-not-released"
-    released = [fact for fact in call.person.facts if fact.type == "person-released"]
-    if released and call.at < released[-1].instant:
+        return
+    if call.at < released.instant:
         yield "occurred-at-is-before-the-last-fact"
-    if standing.is_erroneous:
+    if released.is_erroneous:
         yield "release-is-declared-erroneous"
+
+
+FAILING = {"open-custody": open_custody, "record-move-within": move, "record-release": release}
+"""Acts that may come as reports: then every rule that fails is a flag."""

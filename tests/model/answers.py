@@ -27,16 +27,28 @@ class Recorded(NamedTuple):
     flags: tuple[str, ...]
 
 
+class Stated(NamedTuple):
+    """What the record itself says at one position, and no answer tells: when it was written, and the event's body."""
+
+    recorded_at: datetime
+    body: Json
+
+
+Record = Mapping[int, Stated]
+"""By position. Where a position is not in it, only the answer is judged."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Answered:
     """What a client was told in the end about the command it sent under `key`: an answer, or a problem.
 
     `seen` is a position known to be on record before the command was last sent, `position` the ledger's when it
     answered: the command was judged at one of those from `seen` to `position`. `sent` is when the command first went
-    out, `heard` when the answer came.
+    out, `heard` when the answer came. `officer` is who asked for the authority.
     """
 
     authority: str
+    officer: str
     key: str
     name: str
     data: Mapping[str, Any]
@@ -47,11 +59,6 @@ class Answered:
     is_granted: bool
     document: Json
     replayed: bool = False
-
-    @property
-    def officer(self) -> str:
-        """Who asked: every authority has one officer who sends."""
-        return f"{self.authority}-1"
 
     @cached_property
     def events(self) -> tuple[Recorded, ...]:
@@ -67,3 +74,8 @@ class Answered:
     def who(self) -> tuple[str, str]:
         """Whose key it is: keys are an authority's own."""
         return self.authority, self.key
+
+    @property
+    def is_report(self) -> bool:
+        """Whether it states what has happened and asks for nothing."""
+        return self.data.get("mode") == "report"

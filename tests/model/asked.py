@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from tests.model.people import Person
+from tests.model.people import Person, instant
+from tests.model.standing import Standing
 from tests.model.world import Offer, Transfer, World
 
-AWAKE = ("held", "in-transit", "absent")
+FUTURE = timedelta(minutes=5)
 NOT_IN_CUSTODY = ("none", "escaped", "released-unverified", "released")
 
 Codes = Iterator[str]
@@ -32,6 +33,11 @@ class Call:
         return instant(self.data["occurred_at"]) if "occurred_at" in self.data else self.now
 
     @property
+    def soon(self) -> datetime:
+        """The latest instant of which anything may be said already."""
+        return self.now + FUTURE
+
+    @property
     def today(self) -> date:
         """The UTC date of now."""
         return self.now.astimezone(UTC).date()
@@ -47,6 +53,22 @@ class Call:
         return world.people[world.offers[data["handover"]].person]
 
     @property
+    def then(self) -> Standing:
+        """Where the person's custody stood when it happened."""
+        return self.person.at(self.at)
+
+    @property
+    def is_late(self) -> bool:
+        """Whether custody has changed since it happened."""
+        last = self.person.now.last_change
+        return last is not None and self.at < last
+
+    @property
+    def is_report(self) -> bool:
+        """Whether it states what has happened and asks for nothing."""
+        return self.data.get("mode") == "report"
+
+    @property
     def transfer(self) -> Transfer:
         """The transfer it names."""
         return self.world.transfers[self.data["transfer"]]
@@ -58,33 +80,28 @@ class Call:
 
     def live_bases(self, facility: str | None) -> list[str]:
         """The person's bases valid on the date of the act, read in that place, else where the person last was."""
-        place = facility or self.person.last_place
+        place = facility or self.person.now.last_place
         day = self.world.facilities[place].day(self.at) if place else self.at.astimezone(UTC).date()
         return self.person.live_bases(day)
 
 
-def instant(text: str) -> datetime:
-    """The instant a text says."""
-    return datetime.fromisoformat(text)
-
-
-def held_by_another(person: Person, actor: str) -> Codes:
-    if person.now.custodian not in (None, actor):
+def held_by_another(standing: Standing, actor: str) -> Codes:
+    if standing.custodian not in (None, actor):
         yield "person-is-held-by-another-authority"
 
 
-def not_held_here(person: Person, actor: str) -> Codes:
-    if person.now.custodian in (None, actor) and person.now.status != "held":
+def not_held_here(standing: Standing, actor: str) -> Codes:
+    if standing.custodian in (None, actor) and standing.status != "held":
         yield "person-is-not-held-here"
 
 
-def not_in_custody(person: Person) -> Codes:
-    if person.now.is_closed or person.now.status in NOT_IN_CUSTODY:
+def not_in_custody(standing: Standing) -> Codes:
+    if standing.is_closed or standing.status in NOT_IN_CUSTODY:
         yield "person-is-not-in-custody"
 
 
-def elsewhere(person: Person, facility: str) -> Codes:
-    if person.now.status == "held" and person.now.place != facility:
+def elsewhere(standing: Standing, facility: str) -> Codes:
+    if standing.status == "held" and standing.place != facility:
         yield "whereabouts-differ"
 
 

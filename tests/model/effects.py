@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import date
+from datetime import date, datetime, timedelta
 from typing import NamedTuple
 
+from tests.model import acts, corrections, money
 from tests.model.answers import Answered, Recorded
-from tests.model.asked import Call, instant
-from tests.model.people import Basis, Fact, Hold, Person, dates
+from tests.model.asked import Call
+from tests.model.papers import FACTS, take_in
+from tests.model.people import Entry, Hold, Person, dates, instant
 from tests.model.rules import brought_by
-from tests.model.world import Authority, Facility, Offer, Revision, Transfer, World
+from tests.model.world import Authority, Facility, Made, Revision, World
 
 
 class Expected(NamedTuple):
@@ -21,23 +23,12 @@ class Expected(NamedTuple):
     flags: frozenset[str] = frozenset()
 
 
-CUSTODY = {
-    "open-custody": "custody-opened",
-    "record-move-within": "moved-within",
-    "report-presence": "presence-reported",
-    "accept-handover": "handover-accepted",
-    "order-release": "release-ordered",
-    "record-release": "person-released",
-    "verify-release": "release-verified",
-    "declare-release-erroneous": "release-declared-erroneous",
-}
-"""Command → the fact of custody it states."""
 PEOPLE = {
     "register-person": "person-registered",
     "record-basis": "custody-basis-recorded",
     "offer-handover": "handover-offered",
     "refuse-handover": "handover-refused",
-    **CUSTODY,
+    **FACTS,
 }
 TRANSFERS = {
     "request-transfer": "transfer-requested",
@@ -53,19 +44,29 @@ REGISTRY = {
     "certify-capacity": ("facility-capacity-certified", "facility"),
     "draft-agreement": ("agreement-drafted", "agreement"),
     "sign-agreement": ("agreement-signed", "agreement"),
+    "propose-fee-schedule": ("fee-schedule-proposed", "agreement"),
+    "sign-fee-schedule": ("fee-schedule-signed", "agreement"),
+    "close-period": ("custody-days-closed", "agreement"),
 }
-ENDING = ("person-released", "release-verified")
-"""Facts that end the transfers asked for before them."""
-UNTIMED = ("presence-reported", "release-declared-erroneous")
+UNTIMED = ("report-presence", "declare-release-erroneous")
 """Facts of custody that may be dated before the last."""
-TWINS = ("custody-opened", "moved-within", "presence-reported", "handover-accepted", "person-released")
+TWINS = set(FACTS) - {"order-release"}
 """Facts of which two at one instant look like one told twice."""
+FITTING = {
+    "open-custody": ("none", "released-unverified", "released"),
+    "record-move-within": ("held",),
+    "record-release": ("held",),
+}
+"""The states in which a report contradicts nothing."""
+LATE = timedelta(hours=24)
+LATE_HANDOVER = timedelta(hours=1)
+HALVES = ("handover-offered", "handover-accepted")
 
 
-def expected(world: World, answered: Answered) -> list[Expected]:
+def expected(world: World, answered: Answered, now: datetime) -> list[Expected]:
     """The events that the command records, in order; `late` and `day-precision` are not among the flags."""
     name, data = answered.name, answered.data
-    call = Call(world, answered.authority, answered.officer, data, answered.sent)
+    call = Call(world, answered.authority, answered.officer, data, now)
     if name in REGISTRY:
         type_, subject = REGISTRY[name]
         return [Expected(type_, f"{subject}:{data[subject]}")]
@@ -75,30 +76,37 @@ def expected(world: World, answered: Answered) -> list[Expected]:
         return [Expected("hold-placed", f"person:{person}") for person in data["persons"]]
     if name == "lift-hold":
         return [Expected("hold-lifted", f"person:{person}") for person in world.holds[data["hold"]].persons]
+    if name == "correct-fact":
+        wrong = world.made[data["corrects"]]
+        right = [Expected(PEOPLE[wrong.name], wrong.stream)] if "replacement" in data else []
+        return [Expected("fact-corrected", wrong.stream), *right]
+    if name in money.RECORDS:
+        return [Expected(type_, stream, frozenset(flags)) for type_, stream, flags in money.RECORDS[name](call)]
     person = data["person"] if name == "register-person" else call.person.id_
-    return [Expected(PEOPLE[name], f"person:{person}", frozenset(_flags(call, PEOPLE[name])))]
+    return [Expected(PEOPLE[name], f"person:{person}", frozenset(_flags(call, name)))]
 
 
-def _flags(call: Call, type_: str) -> set[str]:
-    if type_ == "person-registered":
+def is_late(type_: str, at: datetime, now: datetime) -> bool:
+    """Whether a fact is told so long after it happened that its event says so."""
+    return now - at > (LATE_HANDOVER if type_ in HALVES else LATE)
+
+
+def _flags(call: Call, name: str) -> set[str]:
+    if name == "register-person":
         return set()
     person, at = call.person, call.at
-    flags = (
-        {"looks-like-duplicate"} if type_ in (*TWINS, "release-verified") and (type_, at) in person.stated else set()
-    )
-    if type_ == "handover-offered" and person.identity_status == "unresolved":
+    flags = {"looks-like-duplicate"} if name in TWINS and person.has_stated(FACTS[name], at) else set()
+    if name == "offer-handover" and person.identity_status == "unresolved":
         flags.add("identity-unresolved")
-    if type_ in UNTIMED and person.last_change is not None and at < person.last_change:
+    if (name in UNTIMED or call.is_report) and call.is_late:
         flags.add("out-of-order")
-    if type_ != "presence-reported":
+    if call.is_report:
+        return flags | set(acts.FAILING[name](call)) | _contradicting(call, fits=call.then.status in FITTING[name])
+    if name != "report-presence" or (call.then.status == "held" and call.data["facility"] == call.then.place):
         return flags
-    then = person.at(at)
-    if then.status == "held" and call.data["facility"] == then.place:
+    flags |= _contradicting(call, fits=False)
+    if "by-another-authority" not in flags:
         return flags
-    flags.add("contradicts-known-custody")
-    if then.custodian in (None, call.by):
-        return flags
-    flags.add("by-another-authority")
     if not call.live_bases(call.data["facility"]):
         flags.add("basis-is-not-live")
     if person.forbidden("hand-over", at, call.now):
@@ -106,14 +114,23 @@ def _flags(call: Call, type_: str) -> set[str]:
     return flags
 
 
-def take(world: World, answered: Answered) -> None:
+def _contradicting(call: Call, *, fits: bool) -> set[str]:
+    if call.then.custodian not in (None, call.by):
+        return {"contradicts-known-custody", "by-another-authority"}
+    return set() if fits else {"contradicts-known-custody"}
+
+
+def take(world: World, answered: Answered, now: datetime) -> None:
     """Make the command true in the world."""
     events = answered.events
-    call = Call(world, answered.authority, answered.officer, answered.data, answered.sent)
-    if (change := CHANGES.get(answered.name)) is not None:
-        change(call, events, answered)
-    if answered.name in CUSTODY:
-        _state(call, CUSTODY[answered.name], events[-1].position)
+    call = Call(world, answered.authority, answered.officer, answered.data, now)
+    if answered.name == "correct-fact":
+        corrections.corrected(world, answered)
+    else:
+        if (change := CHANGES.get(answered.name)) is not None:
+            change(call, answered)
+        for event in events:
+            world.note(event.event_id, Made(answered, answered.name, event.stream, *_on_record(call, answered, event)))
     world.keys[answered.who] = answered
     if (brought := brought_by(answered)) is not None:
         world.brought.setdefault(brought, answered)
@@ -122,45 +139,52 @@ def take(world: World, answered: Answered) -> None:
     world.versions.update(event.stream for event in events)
 
 
-Events = tuple[Recorded, ...]
+def _on_record(call: Call, answered: Answered, event: Recorded) -> tuple[str | None, Entry | None]:
+    """Whose record an event is on, and the command as it stands there."""
+    kind, _, id_ = event.stream.partition(":")
+    if kind not in ("person", "transfer"):
+        return None, None
+    if answered.name in ("place-hold", "lift-hold"):
+        return id_, None
+    entry = Entry(
+        event.position,
+        event.position,
+        event.event_id,
+        event.leaf_hash,
+        answered.name,
+        call.by,
+        call.officer,
+        call.data,
+        call.at,
+    )
+    person = call.person
+    take_in(call.world, person, entry)
+    return person.id_, entry
 
 
-def _state(call: Call, type_: str, position: int) -> None:
-    """Write a fact of custody into the person's file."""
-    person, data = call.person, call.data
-    place = data.get("facility") or data.get("to_facility") or data.get("receiving", {}).get("facility")
-    if type_ in ("person-released", "presence-reported"):
-        person.last_place = place if type_ == "person-released" else person.last_place
-        place = None
-    before = person.now
-    person.add(Fact(call.at, position, type_, call.by, place, data.get("release")))
-    person.stated.add((type_, call.at))
-    call.world.moved(person, before)
-
-
-def _authority(call: Call, _events: Events, _answered: Answered) -> None:
+def _authority(call: Call, _answered: Answered) -> None:
     call.world.authorities[call.data["authority"]] = Authority(call.data["state"])
 
 
-def _roles(call: Call, _events: Events, _answered: Answered) -> None:
+def _roles(call: Call, _answered: Answered) -> None:
     given = call.data["roles"]
     call.world.authorities[call.data["authority"]].roles = [
         (role["role"], role.get("agreement"), date.fromisoformat(role["from"]), *dates(role, "to")) for role in given
     ]
 
 
-def _facility(call: Call, _events: Events, _answered: Answered) -> None:
+def _facility(call: Call, _answered: Answered) -> None:
     data = call.data
     facility = Facility(data["authority"], data["state"], data["zone"], data["supervising_authority"])
     call.world.facilities[data["facility"]] = facility
 
 
-def _certified(call: Call, _events: Events, _answered: Answered) -> None:
+def _certified(call: Call, _answered: Answered) -> None:
     certificate = (date.fromisoformat(call.data["from"]), call.data["operational_capacity"])
     call.world.facilities[call.data["facility"]].certificates.append(certificate)
 
 
-def _drafted(call: Call, _events: Events, answered: Answered) -> None:
+def _drafted(call: Call, answered: Answered) -> None:
     data = call.data
     parties = {party["role"]: party["authority"] for party in data["parties"]}
     revision = Revision(
@@ -175,22 +199,15 @@ def _drafted(call: Call, _events: Events, answered: Answered) -> None:
     call.world.agreements.setdefault(data["agreement"], {})[data["revision"]] = revision
 
 
-def _signed(call: Call, _events: Events, _answered: Answered) -> None:
+def _signed(call: Call, _answered: Answered) -> None:
     call.world.agreements[call.data["agreement"]][call.data["revision"]].signed.add(call.by)
 
 
-def _registered(call: Call, _events: Events, _answered: Answered) -> None:
+def _registered(call: Call, _answered: Answered) -> None:
     call.world.people[call.data["person"]] = Person(call.data["person"], call.data["identity_status"])
 
 
-def _basis(call: Call, _events: Events, _answered: Answered) -> None:
-    data = call.data
-    first, last = dates(data, "valid_from", "must_end_by")
-    assert first is not None, "a basis has a first day"
-    call.person.bases[data["basis"]] = Basis(data["kind"], data["ordering_authority"], first, last)
-
-
-def _held_back(call: Call, _events: Events, _answered: Answered) -> None:
+def _held_back(call: Call, _answered: Answered) -> None:
     data = call.data
     until = instant(data["until"]) if "until" in data else None
     hold = Hold(call.by, tuple(data["persons"]), tuple(data["forbids"]), instant(data["effective_at"]), until)
@@ -199,104 +216,11 @@ def _held_back(call: Call, _events: Events, _answered: Answered) -> None:
         call.world.people[person].holds.append(hold)
 
 
-def _lifted(call: Call, _events: Events, _answered: Answered) -> None:
+def _lifted(call: Call, _answered: Answered) -> None:
     call.world.holds[call.data["hold"]].lifted_at = instant(call.data["effective_at"])
 
 
-def _requested(call: Call, _events: Events, _answered: Answered) -> None:
-    data = call.data
-    window = (date.fromisoformat(data["window_from"]), date.fromisoformat(data["window_to"]))
-    call.world.transfers[data["transfer"]] = Transfer(
-        person=data["person"],
-        agreement=data["agreement"],
-        revision=data["revision"],
-        basis=data["basis"],
-        requested_by=call.by,
-        requested_at=call.at,
-        window=window,
-        responsibility_after=data["responsibility_after"],
-    )
-    person = call.world.people[data["person"]]
-    person.transfers.append(data["transfer"])
-    if any(fact.type in ENDING and fact.instant > call.at for fact in person.facts):
-        # Asked for, it now turns out, before a release that ended it.
-        call.world.change(data["transfer"], "ended")
-
-
-def _evidenced(call: Call, _events: Events, _answered: Answered) -> None:
-    key = (call.data["rule_set"], call.data["condition"])
-    call.transfer.evidence.setdefault(key, {})[call.by] = call.data["outcome"]
-
-
-def _approved(call: Call, _events: Events, _answered: Answered) -> None:
-    transfer, reserved = call.transfer, call.data["reserved"]
-    first, last = dates(reserved, "from", "to")
-    assert first is not None, "a reservation has a first day"
-    assert last is not None, "a reservation has a last day"
-    transfer.approved_as.add(call.data["as"])
-    transfer.reserved = (reserved["facility"], first, last)
-    if transfer.approved_as >= set(call.world.revision_of(transfer).terms["approvals"]):
-        call.world.change(call.data["transfer"], "approved")
-
-
-def _rejected(call: Call, _events: Events, _answered: Answered) -> None:
-    call.world.change(call.data["transfer"], "rejected")
-
-
-def _cancelled(call: Call, _events: Events, _answered: Answered) -> None:
-    call.world.change(call.data["transfer"], "cancelled")
-
-
-def _offered(call: Call, events: Events, _answered: Answered) -> None:
-    data = call.data
-    call.world.offers[data["handover"]] = Offer(
-        person=call.person.id_,
-        transfer=data["transfer"],
-        by=call.by,
-        officers={call.officer, data["releasing"]["officer"]},
-        releasing=data["releasing"]["authority"],
-        receiving=data["receiving"]["authority"],
-        leaf_hash=events[0].leaf_hash,
-        offered_at=call.at,
-    )
-    call.person.handovers.append(data["handover"])
-
-
-def _accepted(call: Call, _events: Events, _answered: Answered) -> None:
-    call.offer.state = "accepted"
-    call.world.change(call.offer.transfer, "completed")
-
-
-def _refused(call: Call, _events: Events, _answered: Answered) -> None:
-    call.offer.state = "refused"
-    call.world.change(call.offer.transfer, "refused")
-
-
-def _ordered(call: Call, _events: Events, _answered: Answered) -> None:
-    call.person.releases.add(call.data["release"])
-
-
-def _released(call: Call, _events: Events, _answered: Answered) -> None:
-    call.person.releases.add(call.data["release"])
-    call.person.released.add(call.data["release"])
-    _ended(call)
-
-
-def _verified(call: Call, _events: Events, _answered: Answered) -> None:
-    _ended(call)
-
-
-def _ended(call: Call) -> None:
-    """A release, and what closes the file, ends the transfers that had been asked for by then, and their offers."""
-    world, person = call.world, call.person
-    for handover in list(world.open_offers(person)):
-        world.offers[handover].state = "lapsed"
-    for transfer in list(world.open_transfers(person)):
-        if world.transfers[transfer].requested_at <= call.at:
-            world.change(transfer, "ended")
-
-
-CHANGES: dict[str, Callable[[Call, Events, Answered], None]] = {
+CHANGES: dict[str, Callable[[Call, Answered], None]] = {
     "register-authority": _authority,
     "set-authority-roles": _roles,
     "register-facility": _facility,
@@ -304,18 +228,8 @@ CHANGES: dict[str, Callable[[Call, Events, Answered], None]] = {
     "draft-agreement": _drafted,
     "sign-agreement": _signed,
     "register-person": _registered,
-    "record-basis": _basis,
     "place-hold": _held_back,
     "lift-hold": _lifted,
-    "request-transfer": _requested,
-    "evidence-condition": _evidenced,
-    "approve-transfer": _approved,
-    "reject-transfer": _rejected,
-    "cancel-transfer": _cancelled,
-    "offer-handover": _offered,
-    "accept-handover": _accepted,
-    "refuse-handover": _refused,
-    "order-release": _ordered,
-    "record-release": _released,
-    "verify-release": _verified,
+    **money.CHANGES,
 }
+"""Command → what it makes of the registry, of agreements, of holds and of money; the rest is on people's records."""

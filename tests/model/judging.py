@@ -11,16 +11,22 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 
-from tests.model import rules
-from tests.model.answers import Answered
-from tests.model.asked import AWAKE
-from tests.model.effects import Expected, expected, take
+from tests.model import money, rules
+from tests.model.answers import Answered, Record
+from tests.model.asked import Call
+from tests.model.effects import Expected, expected, is_late, take
+from tests.model.papers import FACTS
+from tests.model.people import instant
+from tests.model.standing import NOBODYS
 from tests.model.world import Authority, World
 
 CLOCKS = {"late", "day-precision"}
 """Flags that follow from when an event was recorded, which no answer tells."""
+MILLISECOND = timedelta(milliseconds=1)
+"""What the record keeps of a time is cut to this."""
+TAKING_IN = ("open-custody", "record-move-within", "accept-handover")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,9 +53,10 @@ class Finding:
 
 @dataclass(slots=True, kw_only=True)
 class Judge:
-    """One pass over a history. `whole` says that nothing has been left out of it."""
+    """One pass over a history. `whole` says that nothing has been left out of it, `record` what else is known of it."""
 
     world: World
+    record: Record = field(default_factory=dict)
     whole: bool = True
     waiting: list[Answered] = field(default_factory=list)
     """Refusals for which no position has been found yet at which they were right."""
@@ -58,14 +65,20 @@ class Judge:
         """Judge a granted command that stands right behind the world, then make it true."""
         world = self.world
         yield from self._in_its_place(answered)
-        codes = [rules.verdict(world, answered, now) for now in (answered.sent, answered.heard)]
+        times = self._times(answered)
+        codes = [rules.verdict(world, answered, now) for now in times]
         if None not in codes:
             yield _finding("it must not be", answered, f"the model refuses it with {codes[0]}")
-        yield from self._as_expected(answered)
-        before = dict(self._holders(answered))
-        take(world, answered)
-        yield from self._laws(answered, before)
+        yield from self._as_expected(answered, times[0])
+        yield from self._as_written(answered, times[0])
+        take(world, answered, times[0])
+        yield from self._laws(answered)
         self.waiting = [refused for refused in self.waiting if not is_right(world, refused)]
+
+    def _times(self, answered: Answered) -> list[datetime]:
+        """When it may have been judged: the record says so exactly, the client knows two bounds."""
+        stated = self.record.get(answered.events[0].position)
+        return [answered.sent, answered.heard] if stated is None else [stated.recorded_at]
 
     def overdue(self, position: int) -> Iterator[Finding]:
         """The refusals that were right nowhere, now that the record goes on at `position`."""
@@ -90,11 +103,15 @@ class Judge:
         if self.whole and positions[-1] != answered.document["position"]:
             yield _finding("its position is not that of its last event", answered, f"that stands at {positions[-1]}")
 
-    def _as_expected(self, answered: Answered) -> Iterator[Finding]:
-        events, should = answered.events, expected(self.world, answered)
+    def _as_expected(self, answered: Answered, now: datetime) -> Iterator[Finding]:
+        events, should = answered.events, expected(self.world, answered, now)
         found = [Expected(_kind(event.type), event.stream, frozenset(event.flags) - CLOCKS) for event in events]
         if found != should:
             yield _finding(f"it told of {_told(found)}", answered, f"it records {_told(should)}")
+        call = Call(self.world, answered.authority, answered.officer, answered.data, now)
+        told = money.told(call, answered.name)
+        if any(answered.document["told"].get(name) != value for name, value in told.items()):
+            yield _finding(f"it told {answered.document['told']}", answered, f"it tells {told}")
         seen: dict[str, int] = defaultdict(int)
         for event in events:
             seen[event.stream] += 1
@@ -103,30 +120,61 @@ class Judge:
                 sentence = f"{event.stream} is at version {version} then, not at {event.stream_version}"
                 yield _finding("a version is missing or doubled", answered, sentence)
 
-    def _holders(self, answered: Answered) -> Iterator[tuple[str, str | None]]:
-        """Who answers for the body of each person the command speaks of."""
+    def _as_written(self, answered: Answered, now: datetime) -> Iterator[Finding]:
+        """What the record has of it: written between its sending and its answer, late or not, and the amounts."""
+        call = Call(self.world, answered.authority, answered.officer, answered.data, now)
+        stated = [self.record[event.position] for event in answered.events if event.position in self.record]
+        if len(stated) < len(answered.events):
+            return
+        if not answered.sent - MILLISECOND <= now <= answered.heard:
+            yield _finding("it was recorded at another time", answered, f"between sending and answer, not at {now}")
+        for event, item in zip(answered.events, stated, strict=True):
+            should_be_late = is_late(_kind(event.type), self._when(call, event.position, answered), now)
+            if should_be_late != ("late" in event.flags):
+                yield _finding("it is late or not", answered, f"{event.type} is {'' if should_be_late else 'not '}late")
+            if item.recorded_at != now:
+                yield _finding("its events have several times", answered, f"{now}, not {item.recorded_at}")
+        for body, item in zip(money.bodies(call, answered.name), stated, strict=False):
+            wrong = {name: item.body.get(name) for name, value in body.items() if not _says(item.body.get(name), value)}
+            if wrong:
+                should = ", ".join(f"{name} is {body[name]}" for name in wrong)
+                yield _finding(f"the record says {wrong}", answered, should)
+
+    def _when(self, call: Call, position: int, answered: Answered) -> datetime:
+        """When the fact of one event happened: of a correction's replacement, as it says itself."""
+        is_replacement = answered.name == "correct-fact" and position != answered.events[0].position
+        return instant(answered.data["replacement"]["occurred_at"]) if is_replacement else call.at
+
+    def _laws(self, answered: Answered) -> Iterator[Finding]:
+        """What holds whatever the rules say: custody passes by acceptance, and no place holds more than it may."""
         for event in answered.events:
             kind, _, id_ = event.stream.partition(":")
-            if kind == "person" and (person := self.world.people.get(id_)) is not None:
-                yield id_, person.now.custodian if person.now.status in AWAKE else None
-
-    def _laws(self, answered: Answered, before: dict[str, str | None]) -> Iterator[Finding]:
-        """What holds whatever the rules say: custody passes by acceptance, and no place holds more than it may."""
-        for id_, custodian in before.items():
-            now = self.world.people[id_].now.custodian
-            if None not in (custodian, now) and custodian != now and answered.name != "accept-handover":
-                yield _finding("one person has two holders", answered, f"{id_} is {custodian}'s, not {now}'s")
-        for facility in {self.world.people[person].now.place for person in before} - {None}:
-            assert facility is not None
+            person = self.world.people.get(id_) if kind == "person" else None
+            if person is None or answered.name not in FACTS or answered.name == "accept-handover":
+                continue
+            at = next(at for at in reversed(range(len(person.facts))) if person.facts[at].position == event.position)
+            before, now = person.standings[at - 1] if at else NOBODYS, person.standings[at]
+            passed = None not in (before.custodian, now.custodian) and before.custodian != now.custodian
+            if before.is_in_custody and passed:
+                sentence = f"{id_} is {before.custodian}'s, not {now.custodian}'s"
+                yield _finding("one person has two holders", answered, sentence)
+        if answered.name not in TAKING_IN or answered.is_report:
+            return
+        call = Call(self.world, answered.authority, answered.officer, answered.data, answered.heard)
+        data = answered.data
+        named = {data.get("facility"), data.get("to_facility"), data.get("receiving", {}).get("facility")}
+        # One of an earlier day may leave the person where reports, which nothing stops, have put more than there may be.
+        if (facility := call.person.now.place) is not None and facility in named:
             place = self.world.facilities[facility]
             capacity = place.capacity(place.day(answered.heard))
-            if capacity is not None and len(place.held) > capacity and answered.name != "certify-capacity":
+            if capacity is not None and len(place.held) > capacity:
                 yield _finding("a place holds more than it may", answered, f"{facility} has {capacity} places")
 
 
 def is_right(world: World, refused: Answered) -> bool:
-    """Whether the model refuses a command just so, where the world now stands."""
-    return any(rules.verdict(world, refused, now) == refused.code for now in (refused.sent, refused.heard))
+    """Whether the model refuses a command just so, where the world now stands, and tells the same amount."""
+    is_same = any(rules.verdict(world, refused, now) == refused.code for now in (refused.sent, refused.heard))
+    return is_same and money.is_told_rightly(world, refused)
 
 
 def genesis(position: int, registrar: str, state: str, today: date) -> World:
@@ -138,12 +186,18 @@ def genesis(position: int, registrar: str, state: str, today: date) -> World:
 
 
 def judge(
-    history: Sequence[Answered], opened: int, registrar: str, state: str, *, whole: bool = True
+    history: Sequence[Answered],
+    opened: int,
+    registrar: str,
+    state: str,
+    *,
+    record: Record | None = None,
+    whole: bool = True,
 ) -> Finding | None:
     """The first answer, in the order of the positions, that the model would not have given."""
     first_sent = min((answered.sent for answered in history), default=datetime.now(UTC))
     world = genesis(opened, registrar, state, first_sent.astimezone(UTC).date())
-    bench = Judge(world=world, whole=whole)
+    bench = Judge(world=world, record=record or {}, whole=whole)
     makers, repeats = _sorted_out(history)
     refusals = sorted((item for item in history if not item.is_granted), key=lambda item: item.seen, reverse=True)
     for maker in makers:
@@ -202,3 +256,10 @@ def _kind(wire: str) -> str:
 
 def _told(events: Sequence[Expected]) -> str:
     return ", ".join(f"{event.type} on {event.stream} {sorted(event.flags) or ''}".rstrip() for event in events)
+
+
+def _says(found: object, should: object) -> bool:
+    """Whether what is on record says what it should; of an object, the fields that follow from the rules."""
+    if isinstance(should, dict) and isinstance(found, dict):
+        return all(_says(found.get(name), value) for name, value in should.items())
+    return found == should

@@ -6,91 +6,30 @@ belongs, and what follows it is folded again.
 
 from __future__ import annotations
 
-from bisect import bisect_right, insort
-from collections.abc import Iterator
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from typing import Any, NamedTuple
 
-EVER = datetime.min.replace(tzinfo=UTC)
+from tests.model.standing import NOBODYS, Fact, Standing, after, ends_custody
 
 
-class Fact(NamedTuple):
-    """A fact of somebody's custody. Facts stand by instant, those of one instant as they were recorded."""
+class Entry(NamedTuple):
+    """One command on a person's record: what it says, when that was, and where it stands.
 
-    instant: datetime
-    position: int
-    type: str
-    by: str
-    place: str | None = None
-    release: str | None = None
-
-
-class Standing(NamedTuple):
-    """Where custody stands: who holds the person, and in which place, if anybody does.
-
-    `keeper` is the last custodian, to whom a fact on a closed file gives the person back.
+    `slot` is its position, or that of the wrong fact in whose place it stands.
     """
 
-    status: str = "none"
-    custodian: str | None = None
-    place: str | None = None
-    is_closed: bool = False
-    keeper: str | None = None
-    order: str | None = None
-    release: str | None = None
-    released_by: str | None = None
-    is_erroneous: bool = False
-    is_verified: bool = False
-
-
-NOBODYS = Standing()
-
-
-def after(standing: Standing, fact: Fact) -> Standing:
-    """Where it stands after one more fact."""
-    match fact.type:
-        case "custody-opened":
-            return standing._replace(
-                status="held", custodian=fact.by, keeper=fact.by, place=fact.place, is_closed=False
-            )
-        case "handover-accepted":
-            return standing._replace(status="held", custodian=fact.by, keeper=fact.by, place=fact.place)
-        case "moved-within":
-            return standing._replace(status="held", place=fact.place)
-        case "release-ordered":
-            return standing._replace(order=fact.release)
-        case "person-released":
-            return standing._replace(
-                status="released-unverified",
-                place=None,
-                order=None,
-                release=fact.release,
-                released_by=fact.by,
-                is_erroneous=False,
-                is_verified=False,
-            )
-        case "release-verified" if not standing.is_erroneous:
-            return standing._replace(status="released", custodian=None, is_closed=True, is_verified=True)
-        case "release-declared-erroneous":
-            return standing._replace(
-                status="released-unverified", custodian=standing.keeper, is_closed=False, is_erroneous=True
-            )
-        case "presence-reported" if standing.is_closed:
-            return standing._replace(custodian=standing.keeper, is_closed=False)
-        case _:
-            return standing
-
-
-MOVING = {
-    "custody-opened",
-    "handover-accepted",
-    "moved-within",
-    "person-released",
-    "release-verified",
-    "release-declared-erroneous",
-}
-"""Facts before which no claim may be dated."""
+    slot: int
+    position: int
+    event_id: str
+    leaf_hash: str
+    name: str
+    by: str
+    officer: str
+    data: Mapping[str, Any]
+    at: datetime
 
 
 @dataclass(slots=True)
@@ -130,12 +69,14 @@ class Basis:
 
 @dataclass(slots=True)
 class Person:
-    """A person's file."""
+    """A person's file. `ended` are the slots of the facts that let the person go or closed the file."""
 
     id_: str
     identity_status: str
+    entries: list[Entry] = field(default_factory=list)
     facts: list[Fact] = field(default_factory=list)
     standings: list[Standing] = field(default_factory=list)
+    ended: dict[int, datetime] = field(default_factory=dict)
     bases: dict[str, Basis] = field(default_factory=dict)
     holds: list[Hold] = field(default_factory=list)
     transfers: list[str] = field(default_factory=list)
@@ -143,9 +84,8 @@ class Person:
     releases: set[str] = field(default_factory=set)
     """Every release there was, by the order of it or by the release itself."""
     released: set[str] = field(default_factory=set)
-    stated: set[tuple[str, datetime]] = field(default_factory=set)
-    last_change: datetime | None = None
-    last_place: str | None = None
+    billed: set[date] = field(default_factory=set)
+    """The dates that stand on an invoice."""
 
     @property
     def now(self) -> Standing:
@@ -159,19 +99,35 @@ class Person:
 
     def before(self, instant: datetime) -> Standing:
         """Where it stood right before an instant."""
-        earlier = [n for n, fact in enumerate(self.facts) if fact.instant < instant]
-        return self.standings[earlier[-1]] if earlier else NOBODYS
+        index = bisect_left(self.facts, instant, key=_instant)
+        return self.standings[index - 1] if index else NOBODYS
 
-    def add(self, fact: Fact) -> None:
-        """Take a fact in where it belongs."""
-        insort(self.facts, fact)
-        index = self.facts.index(fact) if self.facts[-1] is not fact else len(self.facts) - 1
-        del self.standings[index:]
-        for later in self.facts[index:]:
-            self.standings.append(after(self.now, later))
-        if fact.type in MOVING:
-            self.last_change = max(fact.instant, self.last_change or EVER)
-            self.last_place = fact.place or self.last_place
+    def has_stated(self, type_: str, instant: datetime) -> bool:
+        """Whether a fact of that type already says so of that instant."""
+        first, last = (find(self.facts, instant, key=_instant) for find in (bisect_left, bisect_right))
+        return any(fact.type == type_ for fact in self.facts[first:last])
+
+    def add(self, fact: Fact) -> bool:
+        """Take a fact in where it belongs; whether that is behind all others."""
+        index = bisect_left(self.facts, fact)
+        self.facts.insert(index, fact)
+        first = index
+        if fact.type in ("person-released", "release-declared-erroneous"):
+            # What a verification closes depends on what is said of its release, whenever that is said.
+            first = next(at for at, other in enumerate(self.facts) if other.release == fact.release)
+        self.fold(min(first, index))
+        return index == len(self.facts) - 1
+
+    def fold(self, first: int = 0) -> None:
+        """Fold the facts again, from one on."""
+        del self.standings[first:]
+        for fact in self.facts[first:]:
+            before = self.now
+            now = after(before, fact, self.facts)
+            self.standings.append(now)
+            self.ended.pop(fact.slot, None)
+            if ends_custody(before, fact, now):
+                self.ended[fact.slot] = fact.instant
 
     def live_bases(self, day: date) -> list[str]:
         """The bases valid on a date."""
@@ -190,3 +146,8 @@ def dates(data: Any, *names: str) -> Iterator[date | None]:
     """The civil dates that these fields hold."""
     for name in names:
         yield date.fromisoformat(data[name]) if data.get(name) is not None else None
+
+
+def instant(text: str) -> datetime:
+    """The instant a text says."""
+    return datetime.fromisoformat(text)

@@ -5,21 +5,37 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from random import Random
+from typing import NamedTuple
 
 from domain.refusals import Refusal
+from ledger.store.log import Row
 from ledger.writer.submission import Answer, Refused
 from tests.chaos.asking import Ask, Life
+from tests.chaos.checks import stated
+from tests.chaos.fees import accounts
 from tests.chaos.lives import lives, registry
 from tests.chaos.wild import Known, wild
-from tests.model.answers import Answered, Json
+from tests.model.answers import Answered, Json, Record
 from tests.model.judging import Finding, judge
 from tests.scene import KEEPER, Scene
 
 OPENED = 3
 
 
-def real_history(seed: int, commands: int) -> list[Answered]:
-    """A ledger furnished, one client's lives, and the wild load, in turns."""
+class Played(NamedTuple):
+    """All answers of a ledger, and what its record says beside them."""
+
+    answers: tuple[Answered, ...]
+    rows: list[Row]
+
+    @property
+    def record(self) -> Record:
+        """By position, what is on record."""
+        return {row.position: stated(row) for row in self.rows}
+
+
+def real_history(seed: int, commands: int) -> Played:
+    """A ledger furnished, the wild load, one client's lives and one's accounts, in turns."""
     random = Random(seed)
     now = datetime.now(UTC)
     scene, history = Scene(now=now.isoformat()), list[Answered]()
@@ -27,9 +43,18 @@ def real_history(seed: int, commands: int) -> list[Answered]:
     known = Known()
     loads = [_Turn(wild(f"w{number}", Random(f"{seed}:{number}"), known), f"w{number}") for number in range(3)]
     loads.append(_Turn(lives("c", random), "c"))
+    loads.append(_Turn(accounts("m", random, known.accounts, known.told), "m"))
     for number in range(commands):
         loads[0 if number < commands // 8 else number % len(loads)].next(scene, history)
-    return history
+    return Played(tuple(history), scene.log.read(0, scene.log.head()))
+
+
+def lived(*lives: Life) -> Played:
+    """The history of some lives, lived one after the other to their ends."""
+    scene, history = Scene(now=datetime.now(UTC).isoformat()), list[Answered]()
+    for number, life in enumerate(lives):
+        _live(scene, life, history, f"l{number}", 1_000)
+    return Played(tuple(history), scene.log.read(0, scene.log.head()))
 
 
 class _Turn:
@@ -48,7 +73,7 @@ class _Turn:
         answered = asked(scene, self._ask, f"{self._name}.{self._count}")
         history.append(answered)
         try:
-            self._ask = self._life.send(answered.document if answered.is_granted else None)
+            self._ask = self._life.send(self._ask.told(answered))
         except StopIteration:
             self._ask = None
 
@@ -64,7 +89,7 @@ def asked(scene: Scene, ask: Ask, key: str) -> Answered:
     sent, seen = datetime.now(UTC), scene.writer.register.position
     scene.now = sent
     try:
-        outcome = scene.outcome(ask.by, ask.name, key=key, **ask.data)
+        outcome = scene.outcome(f"{ask.by}/{ask.sender}", ask.name, key=key, **ask.data)
     except Refusal as refusal:
         raise AssertionError(f"{ask} is turned away at the edge: {refusal.code}") from refusal
     is_granted = isinstance(outcome, Answer)
@@ -72,9 +97,10 @@ def asked(scene: Scene, ask: Ask, key: str) -> Answered:
         document = told(outcome)
     else:
         assert isinstance(outcome, Refused)
-        document = {"code": outcome.refusal.code}
+        document = {"code": outcome.refusal.code, **outcome.refusal.data()}
     return Answered(
         authority=ask.by,
+        officer=ask.sender,
         key=key,
         name=ask.name,
         data=ask.data,
@@ -95,6 +121,6 @@ def told(answer: Answer) -> Json:
     return {"position": answer.position, "events": events, "told": dict(answer.told)}
 
 
-def judged(history: Sequence[Answered], *, whole: bool = True) -> Finding | None:
+def judged(history: Sequence[Answered], record: Record | None = None, *, whole: bool = True) -> Finding | None:
     """What the model finds in a history of such a ledger."""
-    return judge(history, OPENED, KEEPER, "NO", whole=whole)
+    return judge(history, OPENED, KEEPER, "NO", record=record, whole=whole)

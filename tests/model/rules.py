@@ -6,15 +6,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, NamedTuple
 
-from tests.model import acts
+from tests.model import acts, corrections, money
 from tests.model.answers import Answered
 from tests.model.asked import Call, Codes
 from tests.model.world import World
 
-FUTURE = timedelta(minutes=5)
 ANYBODY = (*acts.CUSTODIAL, "court", "monitor", "auditor", "counsel")
 REUSED = "idempotency-key-was-used-for-another-body"
 
@@ -59,7 +58,7 @@ def brought_by(answered: Answered) -> tuple[str, ...] | None:
     field = ACTS[answered.name].brings
     if field is None:
         return None
-    scope = answered.data["person"] if field in ("basis", "release") else ""
+    scope = answered.data[SCOPES[field]] if field in SCOPES else ""
     revision = str(answered.data.get("revision", "")) if field == "agreement" else ""
     return (field, scope, answered.data[field], revision)
 
@@ -69,19 +68,30 @@ def _refusals(act: Act, call: Call) -> Codes:
     if actor is None:
         yield "actor-is-unknown"
         return
-    roles = act.roles if _scope_is_known(act, call) else {held[0] for held in actor.roles}
-    if not any(actor.holds(role, call.today, None) for role in roles):
+    roles = _roles(act, call) if _scope_is_known(act, call) else ()
+    if not any(actor.holds(role, call.today, None) for role in roles or {held[0] for held in actor.roles}):
         yield "role-is-not-held"
     yield from _unknown(call.world, act.names(call.data))
     yield from act.lacks(call)
-    if call.at > call.now + FUTURE:
+    if act is ACTS["correct-fact"]:
+        yield from corrections.lacks(call, lambda world, name, data: _unknown(world, ACTS[name].names(data)))
+    if call.at > call.soon:
         yield "occurred-at-is-in-the-future"
-    if act.is_timed:
+    if act.is_timed and not call.is_report:
         offered_at = call.offer.offered_at if act is ACTS["accept-handover"] else None
-        bounds = [bound for bound in (call.person.last_change, offered_at) if bound is not None]
+        bounds = [bound for bound in (call.person.now.last_change, offered_at) if bound is not None]
         if any(call.at < bound for bound in bounds):
             yield "occurred-at-is-before-the-last-fact"
-    yield from act.refusals(call)
+    if not call.is_report:
+        yield from act.refusals(call)
+
+
+def _roles(act: Act, call: Call) -> tuple[str, ...]:
+    """The roles of which one must be held; none in particular where nobody knows yet."""
+    if act is not ACTS["correct-fact"]:
+        return act.roles
+    fact = corrections.fact_behind(call.world, call.data["corrects"])
+    return ACTS[fact.name].roles if fact is not None else ()
 
 
 def _scope_is_known(act: Act, call: Call) -> bool:
@@ -91,6 +101,7 @@ def _scope_is_known(act: Act, call: Call) -> bool:
         "transfer": world.transfers,
         "handover": world.offers,
         "agreement": world.agreements,
+        "number": world.money.invoices,
     }
     return act.scope is None or call.data[act.scope] in known[act.scope]
 
@@ -104,6 +115,7 @@ def _unknown(world: World, names: Iterator[tuple[str, ...]]) -> Codes:
         "transfer": world.transfers,
         "handover": world.offers,
         "hold": world.holds,
+        "invoice": world.money.invoices,
     }
     for kind, *ids in names:
         match kind:
@@ -113,6 +125,8 @@ def _unknown(world: World, names: Iterator[tuple[str, ...]]) -> Codes:
                 is_known = ids[1] in world.people[ids[0]].bases
             case "release":
                 is_known = ids[1] in world.people[ids[0]].releases
+            case "schedule":
+                is_known = (ids[0], ids[1]) in world.money.schedules
             case _:
                 is_known = ids[0] in known[kind]
         if not is_known:
@@ -136,7 +150,7 @@ def _named(*fields: str) -> Callable[[Mapping[str, Any]], Iterator[tuple[str, ..
             for id_ in value if isinstance(value, list | tuple) else [value] * (value is not None):
                 if kind in ("basis", "release"):
                     yield kind, data["person"], id_
-                elif kind == "revision":
+                elif kind in ("revision", "schedule"):
                     yield kind, data["agreement"], id_
                 else:
                     yield kind, id_
@@ -144,11 +158,18 @@ def _named(*fields: str) -> Callable[[Mapping[str, Any]], Iterator[tuple[str, ..
     return names
 
 
+def _allocated(data: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
+    yield "agreement", data["agreement"]
+    for part in data["allocations"]:
+        yield "invoice", part["invoice"]
+
+
 def _parties(data: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
     for party in data["parties"]:
         yield "authority", party["authority"]
 
 
+_TREASURY = ("treasury-payee", "treasury-payer")
 _SIDES = ("sending", "receiving")
 _ORDERING = ("sending", "court")
 _APPROVING = ("receiving", "court")
@@ -160,6 +181,7 @@ _REQUESTING = ("person", "agreement", "revision", "basis", "from_facility=facili
 _RELEASING = ("releasing.authority", "releasing.facility", "receiving.authority", "receiving.facility")
 _OFFERING = ("transfer", "place=facility", *_RELEASING)
 _ACCEPTING = ("handover", "receiving.authority", "receiving.facility", "place=facility")
+_PROPOSING = ("agreement", "payee=authority", "payer=authority", "facilities=facility")
 _FACILITY = ("authority", "supervising_authority=authority")
 
 ACTS: dict[str, Act] = {
@@ -169,6 +191,8 @@ ACTS: dict[str, Act] = {
     "certify-capacity": Act(_SIDES, acts.certify, _named("facility")),
     "draft-agreement": Act(_SIDES, acts.draft, _parties, "agreement"),
     "sign-agreement": Act(_SIDES, acts.sign, _named("agreement", "revision"), scope="agreement"),
+    "propose-fee-schedule": Act(_TREASURY, money.propose, _named(*_PROPOSING), "schedule", scope="agreement"),
+    "sign-fee-schedule": Act(_TREASURY, money.sign, _named("agreement", "schedule"), scope="agreement"),
     "register-person": Act(("sending",), acts.register_person, brings="person"),
     "record-basis": Act(_ORDERING, acts.record_basis, _named("person", "ordering_authority=authority"), "basis"),
     "open-custody": Act(_SIDES, acts.open_custody, _named(*_OPENING), is_timed=True),
@@ -188,4 +212,11 @@ ACTS: dict[str, Act] = {
     "record-release": Act(_SIDES, acts.release, _named("person", "facility"), is_timed=True, lacks=acts.release_lacks),
     "verify-release": Act(_VERIFYING, acts.verify, _named("person", "release"), is_timed=True),
     "declare-release-erroneous": Act(("court", "sending", "receiving"), acts.declare, _named("person", "release")),
+    "correct-fact": Act((), corrections.correct),
+    "close-period": Act(("treasury-payee",), money.close, _named("agreement"), scope="agreement"),
+    "issue-invoice": Act(("treasury-payee",), money.issue, _named("agreement"), scope="agreement"),
+    "approve-invoice": Act(("treasury-payer",), money.approve, _named("number=invoice"), scope="number"),
+    "record-payment": Act(("treasury-payee",), money.pay, _allocated, "payment", scope="agreement"),
 }
+SCOPES = {"basis": "person", "release": "person", "schedule": "agreement"}
+"""Ids that are unique in the scope of another field alone."""

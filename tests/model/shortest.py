@@ -10,23 +10,27 @@ from typing import Any, Final, TypeVar
 from tests.model.answers import Answered
 from tests.model.judging import Finding
 
-JUDGED_MAX: Final = 3_000_000
+JUDGED_MAX: Final = 400_000
 """A history is made no shorter once so many answers have been judged in the attempt."""
 PLACE: Final = ("its position is taken", "a position is missing before it", "a version is missing or doubled")
 """Faults of the record itself: they show in the two answers beside each other, whatever came before."""
 WIDTH: Final = 72
 IDS: Final = (
     *("authority", "facility", "agreement", "revision", "person", "persons", "basis", "hold", "transfer", "handover"),
-    *("release", "condition", "from_facility", "to_facility"),
+    *("release", "condition", "from_facility", "to_facility", "schedule", "number", "payment", "corrects"),
 )
 """The fields that say what a command is about."""
 
+SUBJECTS: Final = ("person", "agreement")
+DOSSIERS: Final = ("transfer", "handover", "hold", "number", "corrects")
+
 T = TypeVar("T")
+Subject = tuple[str, str]
 Judging = Callable[[Sequence[Answered]], Finding | None]
 
 
 def shortest(history: Sequence[Answered], finding: Finding, judging: Judging) -> list[Answered]:
-    """The least of `history` in which `judging` finds the same fault first: fewer persons, then fewer answers."""
+    """The least of `history` in which `judging` finds the same fault first: about less, then fewer answers."""
     if finding.kind in PLACE:
         return _beside(history, finding)
     judged = 0
@@ -40,14 +44,14 @@ def shortest(history: Sequence[Answered], finding: Finding, judging: Judging) ->
         return found is not None and found.same == finding.same
 
     whole = _until(history, finding.answered)
-    of = _persons(whole)
+    of = _subjects(whole)
 
-    def about(persons: Sequence[str]) -> list[Answered]:
-        known = set(persons)
+    def about(subjects: Sequence[Subject]) -> list[Answered]:
+        known = set(subjects)
         return [item for item in whole if item is finding.answered or of[item.who] <= known]
 
-    persons = _least(sorted(set().union(*of.values())), lambda rest: shows(about(rest)))
-    return _least(about(persons), shows)
+    subjects = _least(sorted(set().union(*of.values())), lambda rest: shows(about(rest)))
+    return _least(about(subjects), shows)
 
 
 def _least(parts: Sequence[T], shows: Callable[[list[T]], bool]) -> list[T]:
@@ -66,19 +70,19 @@ def _least(parts: Sequence[T], shows: Callable[[list[T]], bool]) -> list[T]:
         size = max(1, min(size, len(least)) // 2)
 
 
-def _persons(history: Sequence[Answered]) -> dict[tuple[str, str], set[str]]:
-    """By command, the persons it is about, also those that its transfer, handover or hold is about."""
-    of: dict[tuple[str, str], set[str]] = {}
-    dossiers: dict[tuple[str, str], set[str]] = {}
+def _subjects(history: Sequence[Answered]) -> dict[tuple[str, str], set[Subject]]:
+    """By command, the persons and agreements it is about, also those of what it names: a transfer, an event, a bill."""
+    of: dict[tuple[str, str], set[Subject]] = {}
+    dossiers: dict[Subject, set[Subject]] = {}
     for item in history:
-        ids = set(_ids(item.data))
-        persons = {id_ for kind, id_ in ids if kind == "person"}
+        ids = {*_ids(item.data), *(("number", number) for number in (item.document.get("told") or {}).values())}
+        subjects = {(kind, id_) for kind, id_ in ids if kind in SUBJECTS}
         for dossier in ids:
-            persons |= dossiers.get(dossier, set())
-        for kind, id_ in ids:
-            if kind in ("transfer", "handover", "hold"):
-                dossiers.setdefault((kind, id_), set()).update(persons)
-        of[item.who] = persons
+            subjects |= dossiers.get(dossier, set())
+        for kind, id_ in (*ids, *(("corrects", event.event_id) for event in item.events)):
+            if kind in DOSSIERS:
+                dossiers.setdefault((kind, id_), set()).update(subjects)
+        of[item.who] = subjects
     return of
 
 

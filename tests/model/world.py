@@ -7,12 +7,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
+from tests.model.accounts import Money
 from tests.model.answers import Answered
-from tests.model.people import Person, Standing
+from tests.model.people import Entry, Hold, Person
+from tests.model.standing import Standing
 
+LAPSING = ("escaped", "dead", "released-unverified", "released", "outside")
 OPEN = ("requested", "approved", "in-transit", "refused")
 ONE_DAY = timedelta(days=1)
 
@@ -115,7 +118,22 @@ class Offer:
     receiving: str
     leaf_hash: str
     offered_at: datetime
-    state: str = "open"
+    answer: str | None = None
+
+
+class Made(NamedTuple):
+    """What one event came of: the command, the fact's own name, its stream, and the person on whose record it stands.
+
+    A correction has `corrects`; what stands in place of a wrong fact has the correction it came with.
+    """
+
+    answered: Answered
+    name: str
+    stream: str
+    person: str | None = None
+    entry: Entry | None = None
+    corrects: str | None = None
+    came_with: str | None = None
 
 
 @dataclass(slots=True, kw_only=True)
@@ -129,16 +147,34 @@ class World:
     people: dict[str, Person] = field(default_factory=dict)
     transfers: dict[str, Transfer] = field(default_factory=dict)
     offers: dict[str, Offer] = field(default_factory=dict)
-    holds: dict[str, Any] = field(default_factory=dict)
+    holds: dict[str, Hold] = field(default_factory=dict)
+    under: dict[str, set[str]] = field(default_factory=dict)
+    """By agreement, those with a transfer under it."""
+    money: Money = field(default_factory=Money)
+    made: dict[str, Made] = field(default_factory=dict)
+    """By event id."""
+    records: dict[str, list[str]] = field(default_factory=dict)
+    """By person, the events on their record."""
+    corrections: dict[str, list[str]] = field(default_factory=dict)
+    """By event, the corrections that name it."""
     versions: Counter[str] = field(default_factory=Counter)
     event_ids: set[str] = field(default_factory=set)
     keys: dict[tuple[str, str], Answered] = field(default_factory=dict)
     brought: dict[tuple[str, ...], Answered] = field(default_factory=dict)
     """The commands that first named an id."""
 
+    def note(self, event_id: str, made: Made) -> None:
+        """One more event is on record."""
+        self.made[event_id] = made
+        if made.person is not None:
+            self.records.setdefault(made.person, []).append(event_id)
+        if made.corrects is not None:
+            self.corrections.setdefault(made.corrects, []).append(event_id)
+
     def is_open(self, offer: Offer) -> bool:
-        """Whether an offer waits for its answer."""
-        return offer.state == "open" and self.transfers[offer.transfer].state in ("approved", "in-transit", "refused")
+        """Whether an offer waits for its answer; while its transfer or the person does not stand for it, it lapses."""
+        stands = self.transfers[offer.transfer].state in ("approved", "in-transit", "refused")
+        return offer.answer is None and stands and self.people[offer.person].now.status not in LAPSING
 
     def open_offers(self, person: Person) -> Iterator[str]:
         """The offers of a person that wait for their answer."""
@@ -163,6 +199,11 @@ class World:
         if (place := person.now.place) is not None:
             self.facilities[place].held.add(person.id_)
             self.facilities[place].ever.add(person.id_)
+
+    def free(self, transfer_id: str) -> None:
+        """A transfer keeps no place any more."""
+        if (reserved := self.transfers[transfer_id].reserved) is not None:
+            self.facilities[reserved[0]].bound.discard(transfer_id)
 
     def change(self, transfer_id: str, state: str) -> None:
         """A transfer comes to stand otherwise."""
