@@ -8,9 +8,10 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 
 from bench import gate, offline, over_http, picture, report
-from bench.beside import measure_beside
+from bench.beside import bring_up, measure_beside
 from bench.goals import GOALS, SINGLE, SYNCS, Figures, judge
 from bench.growth import Grown, measure_growth, measure_memory
+from bench.latency import measure_latency
 from bench.library_runner import measure_runner
 from bench.places import folder, new_database, postgres_server
 
@@ -72,8 +73,11 @@ def _alone(places: Callable[[str], dict[str, str]], extent: Extent, figures: Fig
     offline.measure_bytes(places("lives"), extent.people, figures)
     offline.measure_views_and_audit(places("filled"), extent.events, extent.rounds, figures)
     measure_memory(places("held")["sqlite"], extent.held, figures)
-    grown = places("grown")["sqlite"]
-    found = measure_growth(grown, extent.sizes, figures)
+    grown, short = places("grown")["sqlite"], places("short")["sqlite"]
+    found = measure_growth(grown, short, extent.sizes, figures)
+    for url in (grown, short):
+        bring_up(url)
+    measure_latency(short, grown, extent.rounds, figures)
     measure_beside(grown, figures)
     return found
 

@@ -120,7 +120,7 @@ async def measure(port: int, kind: str, connections: int, seconds: float, run: s
         commands=commands,
         seconds=round(took, 3),
         rate=round(commands / took, 1),
-        p50_ms=round(latencies[len(latencies) // 2] * 1000, 2),
+        p50_ms=round(latencies[len(latencies) // 2] * 1000, 3),
         p99_ms=round(latencies[len(latencies) * 99 // 100] * 1000, 2),
         client_us=round(used / len(latencies) * 1_000_000, 1),
     )

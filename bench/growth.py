@@ -16,11 +16,13 @@ from typing import Final
 
 import msgspec
 
-from bench.goals import FLAT, MEMORY, START, Figures
+from bench.goals import FLAT_PROCESSOR, MEMORY, START, Figures
 from bench.ground import prepare
 from bench.lives import held, requests
 from ledger.store import EventLog, open_log
+from ledger.store.backup import copy, put
 from ledger.store.snapshots import open_snapshots
+from ledger.store.sqlite import path_of
 from ledger.writer.submission import Answer, Group
 from ledger.writer.writer import Writer
 
@@ -48,8 +50,11 @@ class Started(msgspec.Struct, frozen=True, kw_only=True):
     memory_bytes: int
 
 
-def measure_growth(url: str, sizes: list[int], figures: Figures) -> list[Grown]:
-    """Record whole lives up to each size, and look at the ledger there; the last size gives the figures."""
+def measure_growth(url: str, short: str, sizes: list[int], figures: Figures) -> list[Grown]:
+    """Record whole lives up to each size, and look at the ledger there; the last size gives the figures.
+
+    A copy of the ledger at the first size is left at `short`.
+    """
     prepare(url)
     log = open_log(url)
     found: list[Grown] = []
@@ -60,11 +65,13 @@ def measure_growth(url: str, sizes: list[int], figures: Figures) -> list[Grown]:
                 _commit(writer, asked)
             found.append(_looked_at(url, log, writer, asked))
             print(f"  {found[-1]}", flush=True)
+            if len(found) == 1:
+                _copy(url, short)
     finally:
         log.close()
     first, last = found[0], found[-1]
-    # By processor time: what else the machine does meanwhile makes the clock of one size that of another.
-    figures[(FLAT, "sqlite")] = [last.processor_us / first.processor_us]
+    # What else the machine does meanwhile makes the clock of one size that of another.
+    figures[(FLAT_PROCESSOR, "sqlite")] = [last.processor_us / first.processor_us]
     if last.events >= LONG:
         figures[(START, "sqlite")] = [last.start_seconds]
     return found
@@ -101,6 +108,13 @@ def _looked_at(url: str, log: EventLog, writer: Writer, asked: Iterator[Group]) 
         start_seconds=round(started.seconds, 3),
         memory_mb=round(started.memory_bytes / 2**20, 1),
     )
+
+
+def _copy(url: str, copied: str) -> None:
+    source, target = path_of(url), path_of(copied)
+    assert source is not None, "a log in memory is not measured"
+    assert target is not None, "a log in memory is not measured"
+    put(copy(source, target), target)
 
 
 def _commit(writer: Writer, asked: Iterator[Group]) -> bool:
