@@ -213,12 +213,12 @@ def _order_records(_register: Register, ask: OrderRelease, _call: Call) -> list[
 def _release_refusals(register: Register, ask: RecordRelease, call: Call) -> Iterator[Refusal]:
     state, actor = belief_at(register, ask.person, ask, ask.facility), call.by.authority
     head, when = head_of(register, ask.person), ask.occurred_at
-    day = local_date(when, zone_of(register, head, ask.facility))
-    live = head.live_bases(day)
     yield from dead(ask.person, state)
     yield from held_by_another(register, ask.person, state, actor)
     yield from not_held_here(register, ask.person, state, actor)
     yield from whereabouts_differ(ask.person, state, ask.facility)
+    day = local_date(when, zone_of(register, head, ask.facility))
+    live = head.live_bases(day)
     papers = _papers(register, ask, state)
     due_on = _release_day(register, papers, live)
     is_due = _order_is_due(papers.order, when) or (due_on is not None and due_on <= day)

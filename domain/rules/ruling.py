@@ -221,7 +221,7 @@ def decide(rule: Rule[C], register: Register, ask: C, call: Call) -> list[Draft]
     for refusal in _before_every_rule(rule, register, ask, call):
         raise refusal
     flags: set[str] = set()
-    late = _before_the_last_fact(rule, register, ask)
+    late = before_the_last_fact(rule, register, ask)
     if isinstance(ask, DualCommand) and ask.mode == "report":
         flags.update(refusal.code for refusal in rule.refusals(register, ask, call))
         if ask.inferred:
@@ -237,7 +237,7 @@ def decide(rule: Rule[C], register: Register, ask: C, call: Call) -> list[Draft]
 
 
 def _before_every_rule(rule: Rule[C], register: Register, ask: C, call: Call) -> Iterator[Refusal]:
-    if not _role_is_held(rule, register, ask, call):
+    if not role_is_held(rule, register, ask, call):
         yield RoleIsNotHeld(call.by.authority, _roles(rule, register, ask))
     yield from unknown(register, rule.names(ask), call.by.authority)
     yield from rule.lacks(register, ask, call)
@@ -250,7 +250,8 @@ def _before_every_rule(rule: Rule[C], register: Register, ask: C, call: Call) ->
             yield VersionHasMoved(version, call.expected_version)
 
 
-def _role_is_held(rule: Rule[C], register: Register, ask: C, call: Call) -> bool:
+def role_is_held(rule: Rule[C], register: Register, ask: C, call: Call) -> bool:
+    """Whether the actor holds one of the roles asked for; any role, where what leads to them is unknown."""
     authority = register.authority(call.by.authority)
     if authority is None:
         return False
@@ -280,7 +281,8 @@ def unknown(register: Register, names: Iterable[Named], authority: AuthorityId) 
                 yield _UNKNOWN[named.kind](named.id_)
 
 
-def _before_the_last_fact(rule: Rule[C], register: Register, ask: C) -> Refusal | None:
+def before_the_last_fact(rule: Rule[C], register: Register, ask: C) -> Refusal | None:
+    """The refusal of a claim that is dated before the person's last change of custody."""
     person_id = rule.person(register, ask) if rule.person is not None else None
     file = register.person(person_id) if person_id is not None else None
     if file is None or ask.occurred_at is None:

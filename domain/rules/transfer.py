@@ -168,13 +168,13 @@ def _request_refusals(register: Register, ask: RequestTransfer, call: Call) -> I
     file = register.person(ask.person)
     assert file is not None, "the person is looked up before the rules"
     head, actor, when = file.head, call.by.authority, ask.when(call.now)
-    terms = deal(register, ask.agreement, ask.revision)
     yield from person_checks.dead(ask.person, head)
     yield from person_checks.held_by_another(register, ask.person, head, actor)
     yield from person_checks.not_in_custody(ask.person, head)
     yield from person_checks.whereabouts_differ(ask.person, head, ask.from_facility)
     if ask.from_facility == ask.to_facility:
         yield OriginAndDestinationAreTheSame(ask.from_facility)
+    terms = deal(register, ask.agreement, ask.revision)
     if actor != terms.sending:
         yield AuthoritiesAreNotParties(ask.agreement, actor)
     if ask.to_facility is not None:

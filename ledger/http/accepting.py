@@ -10,10 +10,10 @@ _QUALITY: Final = re.compile(r"q=(0(?:\.\d{0,3})?|1(?:\.0{0,3})?)", re.ASCII)
 _FULL: Final = 1_000
 
 
-def preferred(accept: str, offers: Sequence[str]) -> str:
+def accepted(accept: str, offers: Sequence[str]) -> str | None:
     """The offer that the header likes best; of equals one that it names, then the first.
 
-    The first, too, where the header is empty or likes none: an answer in another form says more than a refusal.
+    The first, too, where the header is empty; `None` where it likes none.
     """
     ranges = dict(_range(part) for part in accept.lower().split(",") if part.strip())
 
@@ -24,7 +24,12 @@ def preferred(accept: str, offers: Sequence[str]) -> str:
         return 0, 0
 
     best = max(offers, key=liking)
-    return best if liking(best)[0] else offers[0]
+    return best if liking(best)[0] or not ranges else None
+
+
+def preferred(accept: str, offers: Sequence[str]) -> str:
+    """The same, and the first where the header likes none: an answer in another form says more than a refusal."""
+    return accepted(accept, offers) or offers[0]
 
 
 def _range(part: str) -> tuple[str, int]:

@@ -10,7 +10,6 @@ from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
-from starlette.types import ASGIApp
 
 from domain.refusals import Refusal
 from ledger.http import surroundings
@@ -21,7 +20,7 @@ from ledger.http.document.operations import TITLE, summary_of
 from ledger.http.feed import stream
 from ledger.http.feed.live import LiveLog
 from ledger.http.hosts import TrustedHosts
-from ledger.http.problems import NotFound, problem_of_fault
+from ledger.http.problems import MediaTypeIsNotOffered, NotFound, problem_of_fault
 from ledger.http.reads import money, people, places, projections, record, registry, transfers
 from ledger.http.rebuilds import Rebuilds
 from ledger.http.refused_query import refusal_of
@@ -39,6 +38,7 @@ MEANT: Final = (
     NotFound,
     DatabaseUnreachable,
     LedgerIsBusy,
+    MediaTypeIsNotOffered,
     RebuildIsRunning,
     ViewIsBehind,
     ViewIsUnknown,
@@ -47,7 +47,7 @@ MEANT: Final = (
 """What reads raise on purpose; anything else is a fault of ours."""
 
 
-def create_app(service: Service, *, read_only: bool = False, live: LiveLog | None = None) -> ASGIApp:
+def create_app(service: Service, *, read_only: bool = False, live: LiveLog | None = None) -> Watched:
     """The ASGI application over an open service; who opened the service closes it, after the application.
 
     With `read_only` every command is turned away. `live` is what streams tell from, for who wants to stop them.

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
 from typing import Annotated, Any, Final
 
+import msgspec
 from fastapi import Depends, Request, Response
 from pydantic import BeforeValidator, Field
 
 from domain.canonical import encode_trusted
 from domain.commands import MAX_INTEGER, Time, read_time
 from domain.events.event import Actor
+from domain.refusals import BodyIsMalformed
 from domain.register import Register
 from ledger.http import gate
+from ledger.http.answers.entities import Links
+from ledger.http.document.operations import UNCHANGED
 from ledger.http.paging import Asked, ListQuery, Query
 from ledger.service import Service
 from projections import ViewIsBehind, When
@@ -24,6 +28,7 @@ from projections import ViewIsBehind, When
 JSON: Final = "application/json"
 WAIT_SECONDS_MAX: Final = 10
 _WAIT = re.compile(r"(?:^|[,;]\s*)wait=(\d{1,4})(?=$|[\s,;])")
+_TAG = re.compile(r'[ \t,]*(?:W/)?("[!#-~\x80-\xff]*")[ \t]*(?=,|$)')
 
 
 def service_of(request: Request) -> Service:
@@ -113,14 +118,51 @@ def at_head(request: Request, query: Query, at_least: int = 0) -> Iterator[Regis
         yield service.writer.register
 
 
-def document(
-    value: object, position: int, *, version: int | None = None, status: int = 200, media: str = JSON
+def document(value: object, position: int, *, status: int = 200, media: str = JSON) -> Response:
+    """An answer that speaks for `position`."""
+    return Response(encode_trusted(value), status, {"Ledger-Position": str(position)}, media)
+
+
+def entity(
+    request: Request,
+    value: object,
+    position: int,
+    version: int,
+    links: Callable[[], Links],
+    *,
+    has_moved: bool = False,
 ) -> Response:
-    """An answer that speaks for `position`; of an entity, also its version."""
-    headers = {"Ledger-Position": str(position)}
-    if version is not None:
-        headers["ETag"] = f'"{version}"'
-    return Response(encode_trusted(value), status, headers, media)
+    """An entity and its links, with the version of its file as `ETag`; or 304 to who has it (RFC 9110 §13.1.2).
+
+    `has_moved` says that the entity may be another than when the file came to that version, which no tag tells. Links
+    are advice about the moment and play no part in it.
+    """
+    tag = f'"{version}"'
+    given = request.headers.getlist("if-none-match")
+    if given and _names(", ".join(given), tag, has_moved=has_moved):
+        response = Response(status_code=UNCHANGED, headers={"Ledger-Position": str(position)})
+    else:
+        response = document(linked(value, links()), position)
+    response.headers["ETag"] = tag
+    return response
+
+
+def linked(value: object, links: Links) -> dict[str, object]:
+    """An entity with the commands that may follow, by name."""
+    return {**msgspec.to_builtins(value), "_links": links}
+
+
+def _names(given: str, tag: str, *, has_moved: bool) -> bool:
+    """Whether `*` or a list of tags, weak or strong, names what there is."""
+    text, at, found = given.strip(" \t,"), 0, False
+    if text == "*":
+        return True
+    while at < len(text):
+        match = _TAG.match(text, at)
+        if match is None:
+            raise BodyIsMalformed("schema", ("/If-None-Match",))
+        found, at = found or match[1] == tag, match.end()
+    return found and not has_moved
 
 
 def page(

@@ -5,7 +5,7 @@ It stands in front of the application as plain ASGI. The commands are still desc
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -31,7 +31,7 @@ from ledger.http.replies import (
     send_reply,
 )
 from ledger.http.waiting import COMMANDS_WAITING_MAX, WaitingRoom
-from ledger.writer.submission import Answer, Group, Refused, submission
+from ledger.writer.submission import Answer, Group, Outcome, Refused, Submission, submission
 from ledger.writer.writer import Writer
 
 CREATED = 201
@@ -83,24 +83,24 @@ class CommandEdge:
         except gate.ClientHasGone:
             return
         except Exception as error:  # noqa: BLE001  whatever it is, the caller gets a problem
-            problem = problem_of_any(error, gate.correlation_in(scope, headers))
-            reply = problem_reply(problem, self._register.position)
+            reply = self.refusal(error, scope, headers)
         await send_reply(reply, scope, send)
 
-    async def _answer(self, route: Route | None, scope: Scope, headers: gate.Headers, receive: Receive) -> Reply:
-        if self._read_only:
-            problem = problem_of_fault("ledger-is-read-only", gate.correlation_in(scope, headers))
-            return problem_reply(problem, self._register.position)
-        if route is None:
-            return await answer_batch(scope, headers, receive, self.room, self._register)
-        return await self._single(*route, scope, headers, receive)
+    def takes(self, scope: Scope, headers: gate.Headers) -> Route | None:
+        """The command that a request asks for, if it will be looked at; `None` for a batch and for all else."""
+        if self._read_only or scope["method"] != "POST" or not self._hosts.trusts(headers.get(b"host")):
+            return None
+        return match(scope["path"])
 
-    async def _single(
-        self, name: str, fields: Mapping[str, str], scope: Scope, headers: gate.Headers, receive: Receive
-    ) -> Reply:
+    def admit(self, headers: gate.Headers) -> None:
+        """Raise what can be told of a command before its body is there."""
         gate.media_type_of(headers, gate.JSON)
         self.room.check()
-        data = gate.read_command(await gate.read_body(headers, receive, COMMAND_BYTES_MAX))
+
+    def read(self, route: Route, scope: Scope, headers: gate.Headers, body: bytes) -> Submission:
+        """A command ready for the writer; raises what is wrong with the request."""
+        name, fields = route
+        data = gate.read_command(body)
         gate.flags_of(scope["query_string"])
         for field in fields:
             if field in data:
@@ -108,7 +108,7 @@ class CommandEdge:
         data.update(fields)
         rule = RULES[name]
         ask = parse(rule.command, data)
-        item = submission(
+        return submission(
             rule,
             ask,
             by=gate.actor_of(headers, self._register),
@@ -116,11 +116,20 @@ class CommandEdge:
             correlation_id=gate.correlation_of(headers),
             expected_version=gate.expected_version(headers),
         )
-        (outcome,) = await self.room.submit(Group(submissions=(item,)))
-        if isinstance(outcome, Answer):
-            return recorded(outcome)
-        assert isinstance(outcome, Refused)
-        raise outcome.refusal
+
+    def refusal(self, error: Exception, scope: Scope, headers: gate.Headers) -> Reply:
+        """The reply to a request that met an exception."""
+        return problem_reply(problem_of_any(error, gate.correlation_in(scope, headers)), self._register.position)
+
+    async def _answer(self, route: Route | None, scope: Scope, headers: gate.Headers, receive: Receive) -> Reply:
+        if self._read_only:
+            problem = problem_of_fault("ledger-is-read-only", gate.correlation_in(scope, headers))
+            return problem_reply(problem, self._register.position)
+        if route is None:
+            return await answer_batch(scope, headers, receive, self.room, self._register)
+        self.admit(headers)
+        item = self.read(route, scope, headers, await gate.read_body(headers, receive, COMMAND_BYTES_MAX))
+        return decided(await self.room.submit(Group(submissions=(item,))))
 
     async def _hand_on(self, scope: Scope, headers: gate.Headers, receive: Receive, send: Send) -> None:
         correlation_id = gate.correlation_in(scope, headers)
@@ -161,6 +170,15 @@ def without_body(send: Send) -> Send:
             await send(message)
 
     return send_head
+
+
+def decided(outcomes: Sequence[Outcome]) -> Reply:
+    """The reply to a command that was decided; raises what it was refused for."""
+    (outcome,) = outcomes
+    if isinstance(outcome, Answer):
+        return recorded(outcome)
+    assert isinstance(outcome, Refused)
+    raise outcome.refusal
 
 
 def recorded(answer: Answer) -> Reply:

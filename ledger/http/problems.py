@@ -24,7 +24,8 @@ assert table.RULES
 MEDIA_TYPE: Final = "application/problem+json"
 
 BAD_REQUEST, UNAUTHENTICATED, FORBIDDEN, UNKNOWN, CONFLICT = 400, 401, 403, 404, 409
-MOVED, TOO_LARGE, WRONG_MEDIA, MISDIRECTED, UNPROCESSABLE, UNAVAILABLE = 412, 413, 415, 421, 422, 503
+NOT_ACCEPTABLE, MOVED, TOO_LARGE, WRONG_MEDIA, MISDIRECTED = 406, 412, 413, 415, 421
+UNPROCESSABLE, UNAVAILABLE = 422, 503
 
 _FORBIDDEN = (
     "role-is-not-held",
@@ -46,6 +47,14 @@ _UNPROCESSABLE = (
 
 class NotFound(Exception):
     """There is nothing at the address; of what is named by an id, a refusal says so itself."""
+
+
+class MediaTypeIsNotOffered(Exception):
+    """What is asked for is there, but in none of the forms that are accepted; `offered` are those there are."""
+
+    def __init__(self, offered: tuple[str, ...]) -> None:
+        super().__init__(f"only as {', '.join(offered)}")
+        self.offered = offered
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +90,11 @@ FAULTS: dict[str, Fault] = {
             "media-type-is-not-supported",
             WRONG_MEDIA,
             "Commands are sent as `application/json` in UTF-8; many together also as `application/x-ndjson`.",
+        ),
+        Fault(
+            "media-type-is-not-offered",
+            NOT_ACCEPTABLE,
+            "What is asked for is given in the forms that `offered` names; `Accept` takes none of them.",
         ),
         Fault(
             "ledger-is-busy",
@@ -150,6 +164,11 @@ class Problem:
     document: Mapping[str, object]
     retry_after: int | None = None
 
+    @property
+    def code(self) -> str:
+        """What the problem is called, for ever."""
+        return str(self.document["code"])
+
     def body(self) -> bytes:
         """The document as bytes."""
         return encode_trusted(self.document)
@@ -177,6 +196,8 @@ def problem_of_exception(error: Exception, correlation_id: str) -> Problem:
         return problem_of_fault("database-is-unreachable", correlation_id, reason=error.reason)
     if isinstance(error, LedgerIsBusy | LedgerIsClosed):
         return problem_of_fault("ledger-is-busy", correlation_id)
+    if isinstance(error, MediaTypeIsNotOffered):
+        return problem_of_fault("media-type-is-not-offered", correlation_id, offered=error.offered)
     if isinstance(error, NotFound | ViewIsUnknown):
         return problem_of_fault("not-found", correlation_id)
     if isinstance(error, ViewsUnreachable):

@@ -28,12 +28,16 @@ _log = structlog.get_logger()
 
 
 class Reply(NamedTuple):
-    """A whole answer; `headers` are those it has beside its length and what every answer has."""
+    """A whole answer; `headers` are those it has beside its length and what every answer has.
+
+    `code` is that of a problem.
+    """
 
     status: int
     media_type: bytes
     body: bytes
     headers: list[Header]
+    code: str | None = None
 
 
 def of_every_answer(scope: Scope) -> list[Header]:
@@ -41,15 +45,19 @@ def of_every_answer(scope: Scope) -> list[Header]:
     return _OF_EVERY_ANSWER.get(scope["scheme"], SECURITY)
 
 
-async def send_reply(reply: Reply, scope: Scope, send: Send) -> None:
-    """Send it."""
-    headers = [
+def all_headers(reply: Reply, scope: Scope) -> list[Header]:
+    """Every header of a reply, those of the server apart."""
+    return [
         (b"content-type", reply.media_type),
         (b"content-length", b"%d" % len(reply.body)),
         *reply.headers,
         *of_every_answer(scope),
     ]
-    await send({"type": "http.response.start", "status": reply.status, "headers": headers})
+
+
+async def send_reply(reply: Reply, scope: Scope, send: Send) -> None:
+    """Send it."""
+    await send({"type": "http.response.start", "status": reply.status, "headers": all_headers(reply, scope)})
     await send({"type": "http.response.body", "body": reply.body})
 
 
@@ -63,7 +71,7 @@ def problem_reply(problem: Problem, position: int) -> Reply:
     headers = [position_header(position)]
     if problem.retry_after is not None:
         headers.append((b"retry-after", b"%d" % problem.retry_after))
-    return Reply(problem.status, _PROBLEM, problem.body(), headers)
+    return Reply(problem.status, _PROBLEM, problem.body(), headers, problem.code)
 
 
 def as_response(problem: Problem) -> Response:

@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Final
 
 from ledger.writer.submission import Group, Outcome
-from ledger.writer.writer import LedgerIsBusy, Writer
+from ledger.writer.writer import LedgerIsBusy, LedgerIsClosed, Writer
 
 COMMANDS_WAITING_MAX: Final = 8_192
 """How many commands may wait together: some seconds of work, and eight of the largest batches."""
+
+Tell = Callable[[list[Outcome] | Exception], None]
 
 
 class WaitingRoom:
@@ -41,35 +44,67 @@ class WaitingRoom:
 
         Who is cancelled while waiting takes the request back, if it is not being decided already.
         """
+        told: asyncio.Future[list[Outcome]] = asyncio.get_running_loop().create_future()
+
+        def tell(answer: list[Outcome] | Exception) -> None:
+            if told.done():
+                return
+            if isinstance(answer, Exception):
+                told.set_exception(answer)
+            else:
+                told.set_result(answer)
+
+        waiter = self.enter(group, tell)
+        try:
+            return await told
+        except asyncio.CancelledError:
+            waiter.leave()
+            raise
+
+    def enter(self, group: Group, tell: Tell) -> Waiter:
+        """The same for who does not stand and wait: `tell` is called in this event loop, and must not raise.
+
+        It gets the outcomes, or what the future would raise; nobody who has left is told. Raises as `Writer.submit`.
+        """
         commands = len(group.submissions)
         self.check(commands)
         loop = asyncio.get_running_loop()
         desk = self._desk
         if desk is None or desk.loop is not loop:
-            desk = self._desk = _Desk(loop)
-        waiter = _Waiter(desk)
+            desk = self._desk = _Desk(self._writer, loop)
+        waiter = Waiter(self, desk, commands, tell)
         self.commands += commands
-        try:
-            self._writer.enter(group, waiter)
-            return await waiter.told
-        except asyncio.CancelledError:
-            waiter.has_gone = True
-            raise
-        finally:
-            self.commands -= commands
+        desk.hand_in(group, waiter)
+        return waiter
 
 
 class _Desk:
-    """Where the answers for one event loop are laid down by the writer's thread and taken up by the loop."""
+    """Where one event loop and the writer's thread meet: requests are handed in here, and answers laid down."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, writer: Writer, loop: asyncio.AbstractEventLoop) -> None:
         self.loop = loop
-        self._laid_down: deque[_Waiter] = deque()
+        self._writer = writer
+        self._handed_in: list[tuple[Group, Waiter]] = []
+        self._laid_down: deque[tuple[Waiter, list[Outcome] | Exception]] = deque()
         self._is_called = False
 
-    def lay_down(self, waiter: _Waiter) -> None:
+    def hand_in(self, group: Group, waiter: Waiter) -> None:
+        """Give a request to the writer, together with all that come in the same turn of the loop."""
+        self._handed_in.append((group, waiter))
+        if len(self._handed_in) == 1:
+            self.loop.call_soon(self._give)
+
+    def _give(self) -> None:
+        handed_in, self._handed_in = self._handed_in, []
+        for group, waiter in handed_in:
+            try:
+                self._writer.enter(group, waiter)
+            except (LedgerIsBusy, LedgerIsClosed) as error:
+                waiter.take(error)
+
+    def lay_down(self, waiter: Waiter, answer: list[Outcome] | Exception) -> None:
         """Leave an answer for the loop; called by the writer's thread."""
-        self._laid_down.append(waiter)
+        self._laid_down.append((waiter, answer))
         # Laid down first, then looked: the loop looks the other way round, so no answer is left lying.
         if not self._is_called:
             self._is_called = True
@@ -80,39 +115,41 @@ class _Desk:
     def _take_up(self) -> None:
         self._is_called = False
         while self._laid_down:
-            self._laid_down.popleft().tell()
+            waiter, answer = self._laid_down.popleft()
+            waiter.take(answer)
 
 
-class _Waiter:
+class Waiter:
     """One request: answered in the writer's thread as a `Future` would be, told of it in the event loop."""
 
-    __slots__ = ("_answer", "_desk", "has_gone", "told")
+    __slots__ = ("_commands", "_desk", "_has_left", "_room", "_tell")
 
-    def __init__(self, desk: _Desk) -> None:
+    def __init__(self, room: WaitingRoom, desk: _Desk, commands: int, tell: Tell) -> None:
+        self._room = room
         self._desk = desk
-        self._answer: list[Outcome] | Exception | None = None
-        self.told: asyncio.Future[list[Outcome]] = desk.loop.create_future()
-        self.has_gone = False
+        self._commands = commands
+        self._tell = tell
+        self._has_left = False
 
     def set_running_or_notify_cancel(self) -> bool:
         """Whether somebody still waits."""
-        return not self.has_gone
+        return not self._has_left
 
     def set_result(self, result: list[Outcome], /) -> None:
         """Lay the outcomes down."""
-        self._answer = result
-        self._desk.lay_down(self)
+        self._desk.lay_down(self, result)
 
     def set_exception(self, exception: Exception, /) -> None:
         """Lay down why there are none."""
-        self._answer = exception
-        self._desk.lay_down(self)
+        self._desk.lay_down(self, exception)
 
-    def tell(self) -> None:
+    def take(self, answer: list[Outcome] | Exception) -> None:
         """Go on with the request; called in the event loop."""
-        if self.told.done():
-            return
-        if isinstance(self._answer, list):
-            self.told.set_result(self._answer)
-        elif self._answer is not None:
-            self.told.set_exception(self._answer)
+        if not self._has_left:
+            self.leave()
+            self._tell(answer)
+
+    def leave(self) -> None:
+        """Wait no longer; called in the event loop, once. What is not being decided by then never will be."""
+        self._has_left = True
+        self._room.commands -= self._commands

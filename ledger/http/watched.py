@@ -7,18 +7,20 @@ in it is what a caller made up, but the correlation id, which has the form of a 
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from time import perf_counter
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from domain.refusals import ActorIsUnknown
 from domain.register import Register
 from ledger.http import gate
 from ledger.http.command_routes import BATCH, IN_SCOPE, PREFIX, ROUTES
+from ledger.http.commands import CommandEdge
 from ledger.http.problems import MEDIA_TYPE
-from ledger.http.replies import POSITION
+from ledger.http.replies import POSITION, Header
 from ledger.observing.lines import logger
 from ledger.observing.tally import Serving
 
@@ -32,6 +34,14 @@ _FAULTS_FROM: Final = 500
 _TEMPLATES: Final = {name: PREFIX + path for path, name in reversed(list(ROUTES.items()))}
 
 
+class Seen(NamedTuple):
+    """What a client was answered with; `code` is that of a problem."""
+
+    status: int
+    headers: Sequence[Header]
+    code: str | None
+
+
 class _Told(msgspec.Struct):
     """What a problem document says about itself."""
 
@@ -42,10 +52,10 @@ _read_problem: Final = msgspec.json.Decoder(_Told).decode
 
 
 class Watched:
-    """An application whose requests are counted in `serving` and told to the log."""
+    """The service as an application, whose requests are counted in `serving` and told to the log."""
 
-    def __init__(self, app: ASGIApp, register: Register, serving: Serving) -> None:
-        self._app = app
+    def __init__(self, edge: CommandEdge, register: Register, serving: Serving) -> None:
+        self.edge = edge
         self._register = register
         self._serving = serving
         self._log = logger().bind()
@@ -53,7 +63,7 @@ class Watched:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection event."""
         if scope["type"] != "http":
-            await self._app(scope, receive, send)
+            await self.edge(scope, receive, send)
             return
         began = perf_counter()
         start: Message | None = None
@@ -68,34 +78,35 @@ class Watched:
             await send(message)
 
         try:
-            await self._app(scope, receive, send_seen)
+            await self.edge(scope, receive, send_seen)
         finally:
-            self._note(scope, start, problem, perf_counter() - began)
+            seen = None
+            if start is not None:
+                seen = Seen(start["status"], start["headers"], problem.code if problem is not None else None)
+            self.note(scope, seen, perf_counter() - began)
 
-    def _note(self, scope: Scope, start: Message | None, problem: _Told | None, seconds: float) -> None:
+    def note(self, scope: Scope, seen: Seen | None, seconds: float) -> None:
+        """Count a request that is over, and tell of it; `None` for a client that was gone before the answer."""
         route = route_of(scope)
         method = scope["method"] if scope["method"] in METHODS else OTHER
-        status = str(start["status"]) if start is not None else GONE
-        self._serving.add(method, route, status, seconds)
-        if problem is not None:
-            self._serving.problems[problem.code] += 1
+        self._serving.add(method, route, str(seen.status) if seen is not None else GONE, seconds)
+        if seen is not None and seen.code is not None:
+            self._serving.problems[seen.code] += 1
         level = logging.DEBUG if route in PROBES else logging.INFO
-        if start is not None and start["status"] >= _FAULTS_FROM:
+        if seen is not None and seen.status >= _FAULTS_FROM:
             level = logging.WARNING
         if self._log.is_enabled_for(level):
-            self._tell(level, scope, start, problem, method=method, route=route, ms=round(seconds * 1000, 1))
+            self._tell(level, scope, seen, method=method, route=route, ms=round(seconds * 1000, 1))
 
-    def _tell(
-        self, level: int, scope: Scope, start: Message | None, problem: _Told | None, **known: str | float
-    ) -> None:
+    def _tell(self, level: int, scope: Scope, seen: Seen | None, **known: str | float) -> None:
         headers = gate.headers_of(scope)
         line: dict[str, object] = dict(known)
-        if start is not None:
-            line["status"] = start["status"]
-            position = next((value for name, value in start["headers"] if name == POSITION), b"")
+        if seen is not None:
+            line["status"] = seen.status
+            position = next((value for name, value in seen.headers if name == POSITION), b"")
             line["position"] = int(position) if position else None
-        if problem is not None:
-            line["code"] = problem.code
+            if seen.code is not None:
+                line["code"] = seen.code
         if IN_SCOPE in scope:
             line["command"] = scope[IN_SCOPE]
         try:

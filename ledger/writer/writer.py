@@ -88,7 +88,7 @@ class Writer:
         self._behind = False
         self.contention = Contention()
         self.watch = WriterWatch()
-        self._queue: queue.Queue[Waiting | None] = queue.Queue(GROUPS_WAITING_MAX)
+        self._queue: queue.SimpleQueue[Waiting | None] = queue.SimpleQueue()
         self._closing = threading.Event()
         self._entering = threading.Lock()
         self._evolving = threading.RLock()
@@ -120,10 +120,9 @@ class Writer:
         with self._entering:
             if self._closing.is_set():
                 raise LedgerIsClosed
-            try:
-                self._queue.put_nowait((group, waiter))
-            except queue.Full:
-                raise LedgerIsBusy from None
+            if self._queue.qsize() >= GROUPS_WAITING_MAX:
+                raise LedgerIsBusy
+            self._queue.put((group, waiter))
 
     @property
     def waiting(self) -> int:

@@ -30,6 +30,7 @@ def test_the_page_runs_as_it_is_printed(tmp_path: Path) -> None:
     assert "id: 3\nevent: authority-roles-set.v1\ndata: {" in told
     assert '"source":"ledger.example/custody/2025"' in told
     assert "4 authority-registered.v1 {" in told
+    assert "200\n304\nauthority,state,parent,legal_name,outside_register,roles,version\nkeeper,NO,," in told
     assert [json.loads(line)["position"] for line in (tmp_path / "seen.jsonl").read_text("utf-8").splitlines()] == [
         1,
         2,

@@ -139,6 +139,7 @@ def answer_requests(service: Service, listener: socket.socket, *, read_only: boo
     import uvicorn
 
     from ledger.http.app import create_app
+    from ledger.http.exchange import CommandProtocol
     from ledger.http.feed.live import LiveLog
     from ledger.http.server import Server
     from ledger.observing.lines import logger, set_up
@@ -153,7 +154,7 @@ def answer_requests(service: Service, listener: socket.socket, *, read_only: boo
     config = uvicorn.Config(
         create_app(service, read_only=read_only, live=live),
         loop="uvloop",
-        http="httptools",
+        http=CommandProtocol,
         ws="none",
         log_config=None,
         log_level="warning",

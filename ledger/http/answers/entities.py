@@ -26,6 +26,16 @@ class Shape(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """Part of an answer; every field is always there, `null` where there is nothing to say."""
 
 
+class Link(Shape, frozen=True, kw_only=True):
+    """Where a command about an entity is sent."""
+
+    href: str
+
+
+Links = dict[str, Link]
+"""The commands that the reader may try next with an entity, as far as can be seen: by name, in what is read alone."""
+
+
 class Stated(Shape, frozen=True, kw_only=True):
     """One recorded event: who stated it when, and its body as recorded."""
 
@@ -179,6 +189,42 @@ class Person(Shape, frozen=True, kw_only=True):
     handovers: tuple[Standing, ...]
     flags: tuple[str, ...]
     version: int
+
+
+class AuthorityInFull(Authority, frozen=True, kw_only=True):
+    """A public body by itself, with what the reader may do next."""
+
+    links: Links = msgspec.field(name="_links")
+
+
+class FacilityInFull(Facility, frozen=True, kw_only=True):
+    """A place by itself, with what the reader may do next."""
+
+    links: Links = msgspec.field(name="_links")
+
+
+class AgreementInFull(Agreement, frozen=True, kw_only=True):
+    """An agreement by itself, with what the reader may do next."""
+
+    links: Links = msgspec.field(name="_links")
+
+
+class TransferInFull(Transfer, frozen=True, kw_only=True):
+    """A transfer by itself, with what the reader may do next."""
+
+    links: Links = msgspec.field(name="_links")
+
+
+class HandoverInFull(Handover, frozen=True, kw_only=True):
+    """A handover by itself, with what the reader may do next."""
+
+    links: Links = msgspec.field(name="_links")
+
+
+class PersonInFull(Person, frozen=True, kw_only=True):
+    """A person's file by itself, with what the reader may do next."""
+
+    links: Links = msgspec.field(name="_links")
 
 
 T = TypeVar("T")

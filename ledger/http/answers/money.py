@@ -6,11 +6,11 @@ The views make these rows themselves; here is what they look like. Amounts of tw
 from __future__ import annotations
 
 from datetime import date, datetime
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
-from ledger.http.answers.entities import Shape
+from ledger.http.answers.entities import Links, Shape
 
 Json = dict[str, Any]
 """An object whose members are told elsewhere: the rules a line was computed by."""
@@ -76,10 +76,14 @@ class StatementRow(Shape, frozen=True, kw_only=True):
 
 
 class PendingRow(Shape, frozen=True, kw_only=True):
-    """An amount that is not in the balance yet."""
+    """An amount that is not in the balance yet.
 
-    kind: str
-    number: str
+    `unapproved`: the invoice of that number, which two officers have not approved. `accrued`: earned under the fee
+    schedule whose signature stands at that position, and on no invoice.
+    """
+
+    kind: Literal["unapproved", "accrued"]
+    number: str | None
     amount: Amount
     position: int
 
@@ -179,11 +183,12 @@ class InvoicePayment(Shape, frozen=True, kw_only=True):
 
 
 class Invoice(InvoiceRow, frozen=True, kw_only=True):
-    """An invoice with its lines, the custody days they cite, and what was paid."""
+    """An invoice with its lines, the custody days they cite, what was paid, and what the reader may do next."""
 
     lines: tuple[InvoiceLine, ...]
     claims: tuple[InvoiceClaim, ...]
     payments: tuple[InvoicePayment, ...]
+    links: Links = msgspec.field(name="_links")
 
 
 class ExplainedRate(Shape, frozen=True, kw_only=True):

@@ -22,21 +22,35 @@ from domain.commands import Command, DatedCommand, DualCommand
 from domain.rules.ruling import AnyRule
 from domain.rules.table import RULES
 from ledger.http import gate
+from ledger.http.answers.tables import CSV, as_csv, table_of
 from ledger.http.batch import FLAGS
 from ledger.http.command_routes import BATCH, PREFIX, ROUTES
-from ledger.http.document.operations import HEADERS, JSON, SCHEMAS, SHAPES, TITLE, headers, problems, unwrapped
+from ledger.http.document.operations import (
+    HEADERS,
+    JSON,
+    SCHEMAS,
+    SHAPES,
+    TITLE,
+    UNCHANGED,
+    headers,
+    problems,
+    shape_of,
+    unwrapped,
+)
 from ledger.http.document.refusals import OF_A_BATCH, codes_of
 from ledger.http.document.surfaces import ANSWERS, PARAMETERS, PROBLEM, Recorded, batch_item, batch_results
 
 Json = dict[str, Any]
 EXAMPLES: Final = "examples.json"
 CREATED, OK = "201", "200"
+OF_READS: Final = ("Prefer", "IfNoneMatch")
 NDJSON: Final = gate.NDJSON.decode()
 LINES: Final[Json] = {"type": "string", "description": "One JSON object a line, each line ended by a line feed."}
 ABOUT: Final = (
     "Custody of persons between States as append-only facts. Commands record what happened; nothing recorded is ever "
     "edited or deleted, and `/v1/corrections` records what was wrong. Every answer says in `Ledger-Position` which "
-    "position it speaks for. Problems are RFC 9457 documents; `code` never changes its meaning."
+    "position it speaks for. Problems are RFC 9457 documents; `code` never changes its meaning. `HEAD` is answered "
+    "wherever `GET` is."
 )
 
 
@@ -104,15 +118,21 @@ def _model(name: str) -> str:
 def _finish_read(operation: Json, *, in_register: bool) -> None:
     recorded = examples().get("reads", {}).get(operation["operationId"])
     if in_register:
+        versioned = ["IfNoneMatch"] if str(UNCHANGED) in operation["responses"] else []
         operation.setdefault("parameters", []).extend(
-            {"$ref": f"#/components/parameters/{name}"} for name in ("CustodyActor", "Prefer")
+            {"$ref": f"#/components/parameters/{name}"} for name in ("CustodyActor", "Prefer", *versioned)
         )
     if recorded is not None:
         for status, answer in operation["responses"].items():
             if status.startswith("2"):
-                forms = recorded.get("forms", {})
+                forms = {**recorded.get("forms", {}), **_tabled(answer["content"], recorded["answer"])}
                 for media, content in answer["content"].items():
                     content["example"] = forms.get(media, recorded["answer"])
+
+
+def _tabled(content: Json, answer: Json) -> dict[str, str]:
+    table = table_of(shape_of(content)) if CSV in content else None
+    return {CSV: as_csv(table, answer)} if table is not None else {}
 
 
 def _command(path: str, name: str, schemas: Json) -> Json:
@@ -137,7 +157,7 @@ def _command(path: str, name: str, schemas: Json) -> Json:
                 {"name": field, "in": "path", "required": True, "schema": schema["properties"][field]}
                 for field in fields
             ),
-            *({"$ref": f"#/components/parameters/{header}"} for header in PARAMETERS if header != "Prefer"),
+            *({"$ref": f"#/components/parameters/{header}"} for header in PARAMETERS if header not in OF_READS),
         ],
         "requestBody": {
             "required": True,

@@ -9,11 +9,12 @@ from typing import Any, Final
 from fastapi.routing import APIRoute
 from starlette.routing import BaseRoute
 
+from ledger.http.answers.tables import CSV, Table, table_of
 from ledger.http.problems import BAD_REQUEST, MEDIA_TYPE, UNAVAILABLE, statuses
 
 TITLE: Final = "Custody Ledger"
 JSON: Final = "application/json"
-OK, ACCEPTED = 200, 202
+OK, ACCEPTED, UNCHANGED = 200, 202, 304
 SCHEMAS: Final = "#/components/schemas/"
 
 ANYWHERE: Final = ("host-is-not-trusted", "internal-error")
@@ -37,10 +38,11 @@ HEADERS: Final[dict[str, dict[str, Any]]] = {
         "schema": {"type": "string", "pattern": "^[0-9]+$"},
     },
     "ETag": {
-        "description": "The version of the entity's file, for `If-Match`.",
+        "description": "The version of the entity's file, for `If-Match` and `If-None-Match`.",
         "schema": {"type": "string", "pattern": '^"[0-9]+"$'},
     },
     "Link": {"description": 'The next page, `rel="next"`.', "schema": {"type": "string"}},
+    "Vary": {"description": "What the form of the answer depends on: `Accept`.", "schema": {"type": "string"}},
     "Location": {"description": "The address of what it is about.", "schema": {"type": "string"}},
     "Idempotency-Replayed": {
         "description": "`true` where the command was recorded before.",
@@ -68,22 +70,32 @@ def answers(
     """The answers of one read: `shape` on success, problems by code otherwise.
 
     `versioned` answers bear an `ETag`; `dated` reads take times; those `open_to_all` want no actor; `also` are schemas
-    of other forms of the same answer, by the media type that asks for them.
+    of other forms of the same answer, by the media type that asks for them. A table is also given as CSV.
     """
     SHAPES[shape.__name__] = shape
+    table = table_of(shape)
     named = [*(["ETag"] if versioned else []), *(["Link"] if "next" in shape.__annotations__ else [])]
     success: dict[str, Any] = {
         "description": (inspect.getdoc(shape) or "").partition("\n")[0],
         "headers": headers(*named, *(["Location"] if status == ACCEPTED else [])),
         "content": {
             JSON: {"schema": {"$ref": SCHEMAS + shape.__name__}},
+            **({CSV: {"schema": _schema_of(table)}} if table is not None else {}),
             **{media: {"schema": dict(schema)} for media, schema in (also or {}).items()},
         },
     }
     general = () if open_to_all else (*OF_ANY_READ, *(("time-has-no-offset",) if dated else ()))
+    if status == OK and not open_to_all:
+        success["headers"] |= headers("Vary")
+        general = (*general, "media-type-is-not-offered")
     found = problems((*general, *codes, *ANYWHERE))
-    # A read has no body that the gate could refuse.
-    return {status: success, **{code: answer for code, answer in found.items() if code != BAD_REQUEST}}
+    unchanged = {"description": "It is as the version that `If-None-Match` names.", "headers": headers("ETag")}
+    return {
+        status: success,
+        **({UNCHANGED: unchanged} if versioned else {}),
+        # A read has no body that the gate could refuse.
+        **{code: answer for code, answer in found.items() if code != BAD_REQUEST},
+    }
 
 
 def streamed(media: str, description: str, *codes: str) -> Responses:
@@ -91,6 +103,18 @@ def streamed(media: str, description: str, *codes: str) -> Responses:
     success = {"description": description, "headers": headers(), "content": {media: {"schema": {"type": "string"}}}}
     found = problems((*OF_ANY_READ, *codes, *ANYWHERE))
     return {OK: success, **{code: answer for code, answer in found.items() if code != BAD_REQUEST}}
+
+
+def _schema_of(table: Table) -> dict[str, str]:
+    columns = ", ".join(f"`{name}`" for name in table.header)
+    about = f"UTF-8 (RFC 4180), a line a row below a header with the columns {columns}. Lists are cells of JSON."
+    return {"type": "string", "description": about}
+
+
+def shape_of(content: Mapping[str, Any]) -> type:
+    """The shape of an answer in JSON, from what `answers` says of its forms."""
+    reference: str = content[JSON]["schema"]["$ref"]
+    return SHAPES[reference.removeprefix(SCHEMAS)]
 
 
 def reference(shape: type) -> dict[str, str]:

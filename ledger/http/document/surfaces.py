@@ -118,6 +118,12 @@ PARAMETERS: Final[dict[str, Json]] = {
         '^(\\*|"[0-9]{1,15}")$',
         example='"3"',
     ),
+    "IfNoneMatch": _header(
+        "If-None-Match",
+        "The version of the entity the caller has, or several, or `*`: 304 instead of what they have already.",
+        r'^(\*|[ ,]*((W/)?"[!#-~]*" *(,[ ,]*|$))*)$',
+        example='"3"',
+    ),
     "CorrelationId": _header(
         "Correlation-Id",
         "Follows a chain of requests; it stands in the event. The key, if left out.",

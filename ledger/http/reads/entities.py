@@ -46,6 +46,12 @@ def was_known(register: Register, kind: str, id_: str, position: int) -> bool:
     return first is not None and first <= position
 
 
+def has_moved(register: Register, person: str, stream: str) -> bool:
+    """Whether anything about the person was recorded after the last event of that stream, which its version counts."""
+    file = register.person(person)
+    return file is not None and file.events[-1].stream != stream
+
+
 def listed(
     request: Request,
     asked: Asked[Any],

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Request, Response
+from pydantic import Field
 
+from domain.billing.custody_days import Knowledge
 from domain.commands import MAX_INTEGER, CivilDate, Code, CurrencyCode, Id
 from domain.refusals import AuthorityIsUnknown, BodyIsMalformed, CodeIsNotListed, InvoiceIsUnknown
 from domain.rules.treasury import InvoiceNumberIn
@@ -16,6 +19,8 @@ from ledger.http.asking import (
     WhenQuery,
     at_head,
     document,
+    entity,
+    linked,
     page,
     service_of,
     when_of,
@@ -24,11 +29,15 @@ from ledger.http.asking import (
 from ledger.http.document.operations import answers
 from ledger.http.paging import asked
 from ledger.http.problems import NotFound
+from ledger.http.reads import accruals
 from ledger.http.reads.entities import require_known
+from ledger.http.reads.forms import Read
+from ledger.http.reads.links import links_of
+from projections import Item, When
 from projections import balances as balances_view
 from projections import invoices as invoices_view
 
-router = APIRouter(tags=["money"])
+router = APIRouter(tags=["money"], route_class=Read)
 Line = Annotated[int, Path(ge=1, le=MAX_INTEGER)]
 
 
@@ -50,6 +59,9 @@ class StatementQuery(WhenQuery):
     counterparty: Id | None = None
     from_: Annotated[CivilDate | None, Query(alias="from")] = None
     to: CivilDate | None = None
+    accrued: bool = Field(
+        True, description="Also what is earned and not billed yet: every day under the agreements is counted for it."
+    )
 
 
 class InvoicesQuery(WhenListQuery):
@@ -111,9 +123,10 @@ def statement(_reader: Reader, request: Request, account: Code, query: Annotated
             authority_counterparty=query.counterparty,
             agreement=query.agreement,
         )
+    when = when_of(request, query, as_of=query.as_of, known_at=query.known_at)
     found = balances_view.statement(
         service_of(request).views,
-        when_of(request, query, as_of=query.as_of, known_at=query.known_at),
+        when,
         query.book,
         account,
         currency=query.currency,
@@ -124,7 +137,21 @@ def statement(_reader: Reader, request: Request, account: Code, query: Annotated
     )
     if found.value is None:
         raise AuthorityIsUnknown(query.book)
-    return document({**found.value, "as_of": found.as_of, "position": found.position}, found.position)
+    side = balances_view.OWED.get(account)
+    accrued = _accrued(request, query, when, side, found.position) if side is not None and query.accrued else []
+    answer = {**found.value, "statements": accruals.beside(found.value["statements"], accrued)}
+    return document({**answer, "as_of": found.as_of, "position": found.position}, found.position)
+
+
+def _accrued(request: Request, query: StatementQuery, when: When, side: str, position: int) -> list[Item]:
+    """The pending rows of what is earned and not billed; nothing is earned ahead of now."""
+    service = service_of(request)
+    with at_head(request, query, position) as register:
+        agreements = register.ids("agreement")
+    sides = accruals.Sides(query.book, side == "payee", query.counterparty, query.agreement, query.currency)
+    books = accruals.Books(register, service.writer.reading, when.as_of.date() if when.as_of is not None else None)
+    knowledge = Knowledge(as_of=min(when.instant, when.now), known_at=position)
+    return list(accruals.pending(books, agreements, sides, knowledge))
 
 
 @router.get(
@@ -160,7 +187,7 @@ def invoices(_reader: Reader, request: Request, query: Annotated[InvoicesQuery, 
     responses=answers(shapes.Invoice, "invoice-is-unknown", dated=True, versioned=True),
 )
 def invoice(
-    _reader: Reader, request: Request, number: InvoiceNumberIn, query: Annotated[WhenQuery, Query()]
+    reader: Reader, request: Request, number: InvoiceNumberIn, query: Annotated[WhenQuery, Query()]
 ) -> Response:
     """One invoice: lines, the custody days they cite, approvals, payments.
 
@@ -172,8 +199,10 @@ def invoice(
     found = invoices_view.invoice(service_of(request).views, when, number)
     if found.value is None:
         raise InvoiceIsUnknown(number)
-    version = file.version if file is not None and found.position >= position else None
-    return document(found.value, found.position, version=version)
+    if file is None or found.position < position:
+        return document(linked(found.value, links_of(request, reader, "number", number)), found.position)
+    links = partial(links_of, request, reader, "number", number)
+    return entity(request, found.value, found.position, file.version, links)
 
 
 @router.get(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+from functools import partial
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query, Request, Response
@@ -9,19 +11,22 @@ from pydantic import Field
 
 from domain.commands import Code, Id, Time
 from domain.custody.state import Status
+from domain.files.person import PersonFile
 from domain.names import AuthorityId, PersonId
 from domain.refusals import BodyIsMalformed, PersonIsUnknown
 from domain.rules.part import has_a_part_in
 from ledger.http.answers import entities, rows
-from ledger.http.asking import Reader, WhenQuery, at_head, document, page, service_of, when_of, when_of_page
+from ledger.http.asking import Reader, WhenQuery, at_head, document, entity, page, service_of, when_of, when_of_page
 from ledger.http.document.operations import answers
 from ledger.http.paging import ListQuery, asked
 from ledger.http.paging import Query as PlainQuery
-from ledger.http.reads.entities import require_known, was_known
+from ledger.http.reads.entities import has_moved, require_known, was_known
+from ledger.http.reads.forms import Read
+from ledger.http.reads.links import links_of
 from projections import current_custody, custody_timeline
 from projections import people as people_view
 
-router = APIRouter(tags=["people"])
+router = APIRouter(tags=["people"], route_class=Read)
 
 
 class PeopleQuery(ListQuery):
@@ -88,7 +93,7 @@ def people(_reader: Reader, request: Request, query: Annotated[PeopleQuery, Quer
 @router.get(
     "/people/{person}",
     operation_id="show-person",
-    responses=answers(entities.Person, "person-is-unknown", versioned=True),
+    responses=answers(entities.PersonInFull, "person-is-unknown", versioned=True),
 )
 def person(reader: Reader, request: Request, person: Id, query: Annotated[PlainQuery, Query()]) -> Response:
     """A person's file at the head: custody, grounds, holds, and what is under way. Nothing in it names anybody."""
@@ -98,7 +103,18 @@ def person(reader: Reader, request: Request, person: Id, query: Annotated[PlainQ
         if file is None or not has_a_part_in(register, reader.authority, file.person):
             raise PersonIsUnknown(person)
         flags = file.flags(now, register)
-    return document(entities.person(file, flags, now), position, version=file.version)
+        moved = has_moved(register, file.person, f"person:{file.person}") or _has_aged(file, now)
+    release = file.head.release.body.release if file.head.release is not None else None
+    links = partial(links_of, request, reader, "person", person, release=release)
+    return entity(request, entities.person(file, flags, now), position, file.version, links, has_moved=moved)
+
+
+def _has_aged(file: PersonFile, now: datetime) -> bool:
+    """Whether an instant at which something begins or ends has passed since the last event was recorded."""
+    holds = file.head.holds.values()
+    bounds = [bound for hold in holds for bound in (hold.body.effective_at, hold.body.until, hold.lifted_at)]
+    instants = [*bounds, *(event.occurred_at for event in file.events)]
+    return any(instant is not None and file.events[-1].recorded_at < instant <= now for instant in instants)
 
 
 @router.get(

@@ -25,10 +25,11 @@ from ledger.http.asking import (
 from ledger.http.document.operations import answers
 from ledger.http.paging import asked
 from ledger.http.reads.entities import require_known
+from ledger.http.reads.forms import Read
 from projections import occupancy as occupancy_view
 from projections import roll as roll_view
 
-router = APIRouter(prefix="/facilities/{facility}", tags=["places"])
+router = APIRouter(prefix="/facilities/{facility}", tags=["places"], route_class=Read)
 
 
 class RollQuery(WhenListQuery):

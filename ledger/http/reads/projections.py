@@ -12,10 +12,11 @@ from ledger.http.asking import Reader, at_head, document, service_of, wait_of
 from ledger.http.document.operations import answers
 from ledger.http.paging import Query as PlainQuery
 from ledger.http.problems import NotFound
+from ledger.http.reads.forms import Read
 from ledger.http.rebuilds import Rebuilds
 from projections import ViewIsBehind
 
-router = APIRouter(prefix="/projections", tags=["projections"])
+router = APIRouter(prefix="/projections", tags=["projections"], route_class=Read)
 ACCEPTED = 202
 
 

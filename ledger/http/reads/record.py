@@ -13,15 +13,16 @@ from domain.refusals import BodyIsMalformed, CodeIsNotListed
 from ledger.http.answers import rows
 from ledger.http.asking import Reader, at_head, document, page, service_of, when_of_page
 from ledger.http.document.operations import answers, reference
-from ledger.http.feed.envelopes import CLOUD_EVENT, CLOUD_EVENTS, asked_form, cloud_event, event_document
+from ledger.http.feed.envelopes import CLOUD_EVENT, CLOUD_EVENTS, FORMS, cloud_event, event_document
 from ledger.http.feed.live import live_of
 from ledger.http.paging import ListQuery, Position, asked
 from ledger.http.paging import Query as PlainQuery
 from ledger.http.problems import NotFound
 from ledger.http.reads.entities import require_known
+from ledger.http.reads.forms import Read, form_of
 from projections import Item, audit_trail
 
-router = APIRouter(tags=["record"])
+router = APIRouter(tags=["record"], route_class=Read)
 
 
 class EventsQuery(ListQuery):
@@ -63,7 +64,7 @@ def events(_reader: Reader, request: Request, query: Annotated[EventsQuery, Quer
         end = asking.position or register.position
     found = service_of(request).log.read(after, min(wanted.limit, end - after))
     last = found[-1].position if found else end
-    if asked_form(request.headers.get("accept", "")) == "document":
+    if FORMS.get(form_of(request)) != "cloudevent":
         return page(asking, [event_document(row) for row in found], last if last < end else None, end)
     source = live_of(request).source
     response = document([cloud_event(row, source) for row in found], end, media=CLOUD_EVENTS)
@@ -89,7 +90,7 @@ def event(
     found = service_of(request).log.read(position - 1, 1) if position <= head else []
     if not found:
         raise NotFound
-    if asked_form(request.headers.get("accept", "")) == "document":
+    if FORMS.get(form_of(request)) != "cloudevent":
         return document(event_document(found[0]), head)
     return document(cloud_event(found[0], live_of(request).source), head, media=CLOUD_EVENT)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
@@ -13,13 +14,15 @@ from domain.files.facility import FacilityFile
 from domain.refusals import AgreementIsUnknown, AuthorityIsUnknown, FacilityIsUnknown
 from domain.register import Register
 from ledger.http.answers import entities, rows
-from ledger.http.asking import Reader, at_head, document
+from ledger.http.asking import Reader, at_head, entity
 from ledger.http.document.operations import answers
 from ledger.http.paging import ListQuery, asked
 from ledger.http.paging import Query as PlainQuery
 from ledger.http.reads.entities import listed, require_known
+from ledger.http.reads.forms import Read
+from ledger.http.reads.links import links_of
 
-router = APIRouter(tags=["registry"])
+router = APIRouter(tags=["registry"], route_class=Read)
 
 
 class AuthoritiesQuery(ListQuery):
@@ -63,15 +66,16 @@ def authorities(_reader: Reader, request: Request, query: Annotated[AuthoritiesQ
 @router.get(
     "/authorities/{authority}",
     operation_id="show-authority",
-    responses=answers(entities.Authority, "authority-is-unknown", versioned=True),
+    responses=answers(entities.AuthorityInFull, "authority-is-unknown", versioned=True),
 )
-def authority(_reader: Reader, request: Request, authority: Id, query: Annotated[PlainQuery, Query()]) -> Response:
+def authority(reader: Reader, request: Request, authority: Id, query: Annotated[PlainQuery, Query()]) -> Response:
     """One public body with the roles it holds."""
     with at_head(request, query) as register:
         position, file = register.position, register.authority(authority)
     if file is None:
         raise AuthorityIsUnknown(authority)
-    return document(entities.authority(file), position, version=file.version)
+    links = partial(links_of, request, reader, "authority", authority)
+    return entity(request, entities.authority(file), position, file.version, links)
 
 
 @router.get("/facilities", operation_id="list-facilities", responses=answers(rows.Facilities, "authority-is-unknown"))
@@ -94,15 +98,16 @@ def facilities(_reader: Reader, request: Request, query: Annotated[FacilitiesQue
 @router.get(
     "/facilities/{facility}",
     operation_id="show-facility",
-    responses=answers(entities.Facility, "facility-is-unknown", versioned=True),
+    responses=answers(entities.FacilityInFull, "facility-is-unknown", versioned=True),
 )
-def facility(_reader: Reader, request: Request, facility: Id, query: Annotated[PlainQuery, Query()]) -> Response:
+def facility(reader: Reader, request: Request, facility: Id, query: Annotated[PlainQuery, Query()]) -> Response:
     """One place, with its capacity certificates and regimes."""
     with at_head(request, query) as register:
         position, file = register.position, register.facility(facility)
     if file is None:
         raise FacilityIsUnknown(facility)
-    return document(entities.facility(file), position, version=file.version)
+    links = partial(links_of, request, reader, "facility", facility)
+    return entity(request, entities.facility(file), position, file.version, links)
 
 
 @router.get("/agreements", operation_id="list-agreements", responses=answers(rows.Agreements, "authority-is-unknown"))
@@ -127,12 +132,24 @@ def agreements(_reader: Reader, request: Request, query: Annotated[AgreementsQue
 @router.get(
     "/agreements/{agreement}",
     operation_id="show-agreement",
-    responses=answers(entities.Agreement, "agreement-is-unknown", versioned=True),
+    responses=answers(entities.AgreementInFull, "agreement-is-unknown", versioned=True),
 )
-def agreement(_reader: Reader, request: Request, agreement: Id, query: Annotated[PlainQuery, Query()]) -> Response:
+def agreement(reader: Reader, request: Request, agreement: Id, query: Annotated[PlainQuery, Query()]) -> Response:
     """One agreement: its revisions and their signatures, its fee schedules, its closed periods and invoices."""
     with at_head(request, query) as register:
         position, file = register.position, register.agreement(agreement)
-    if file is None:
-        raise AgreementIsUnknown(agreement)
-    return document(entities.agreement(file), position, version=file.version)
+        if file is None:
+            raise AgreementIsUnknown(agreement)
+        has_moved = _is_billed_since(register, file)
+    schedule = file.schedules[-1].body.schedule if file.schedules else None
+    links = partial(links_of, request, reader, "agreement", agreement, schedule=schedule)
+    return entity(request, entities.agreement(file), position, file.version, links, has_moved=has_moved)
+
+
+def _is_billed_since(register: Register, file: AgreementFile) -> bool:
+    """Whether an invoice, which has a stream of its own, came after the last event of the agreement's."""
+    signatures = (signature for revision in file.revisions for signature in revision.signatures)
+    schedules = (event for item in file.schedules for event in (item.proposed, item.signed) if event is not None)
+    drafts = (revision.drafted for revision in file.revisions)
+    own = max(event.position for event in (*drafts, *signatures, *schedules, *file.closed, *file.on_account))
+    return any((register.recorded_first("invoice", number) or 0) > own for number in file.invoices[-1:])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query, Request, Response
@@ -13,13 +14,15 @@ from domain.refusals import HandoverIsUnknown, TransferIsUnknown
 from domain.register import Register
 from domain.rules.part import has_a_part_in
 from ledger.http.answers import entities, rows
-from ledger.http.asking import Reader, at_head, document
+from ledger.http.asking import Reader, at_head, entity
 from ledger.http.document.operations import answers
 from ledger.http.paging import ListQuery, asked
 from ledger.http.paging import Query as PlainQuery
-from ledger.http.reads.entities import listed, require_known
+from ledger.http.reads.entities import has_moved, listed, require_known
+from ledger.http.reads.forms import Read
+from ledger.http.reads.links import links_of
 
-router = APIRouter(tags=["transfer and handover"])
+router = APIRouter(tags=["transfer and handover"], route_class=Read)
 
 
 class TransfersQuery(ListQuery):
@@ -79,15 +82,17 @@ def transfers(reader: Reader, request: Request, query: Annotated[TransfersQuery,
 @router.get(
     "/transfers/{transfer}",
     operation_id="show-transfer",
-    responses=answers(entities.Transfer, "transfer-is-unknown", versioned=True),
+    responses=answers(entities.TransferInFull, "transfer-is-unknown", versioned=True),
 )
 def transfer(reader: Reader, request: Request, transfer: Id, query: Annotated[PlainQuery, Query()]) -> Response:
     """One transfer: what was asked, the evidence for its conditions, who has approved, the place kept."""
     with at_head(request, query) as register:
         position, found = register.position, _transfer(register, transfer, reader.authority)
-    if found is None:
-        raise TransferIsUnknown(transfer)
-    return document(entities.transfer(*found), position, version=found[1])
+        if found is None:
+            raise TransferIsUnknown(transfer)
+        moved = has_moved(register, found[0].body.person, f"transfer:{transfer}")
+    links = partial(links_of, request, reader, "transfer", transfer)
+    return entity(request, entities.transfer(*found), position, found[1], links, has_moved=moved)
 
 
 @router.get(
@@ -124,12 +129,14 @@ def _is_wanted(wanted: HandoversQuery, offer: Offer, person: str) -> bool:
 @router.get(
     "/handovers/{handover}",
     operation_id="show-handover",
-    responses=answers(entities.Handover, "handover-is-unknown", versioned=True),
+    responses=answers(entities.HandoverInFull, "handover-is-unknown", versioned=True),
 )
 def handover(reader: Reader, request: Request, handover: Id, query: Annotated[PlainQuery, Query()]) -> Response:
     """One handover: the offer, the leaf hash its answer must name, and the answer once there is one."""
     with at_head(request, query) as register:
         position, found = register.position, _handover(register, handover, reader.authority)
-    if found is None:
-        raise HandoverIsUnknown(handover)
-    return document(entities.handover(*found), position, version=found[2])
+        if found is None:
+            raise HandoverIsUnknown(handover)
+        moved = has_moved(register, found[1], f"person:{found[1]}")
+    links = partial(links_of, request, reader, "handover", handover)
+    return entity(request, entities.handover(*found), position, found[2], links, has_moved=moved)

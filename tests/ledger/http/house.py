@@ -7,20 +7,23 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import count
-from typing import Any
+from threading import Event
+from typing import Any, NamedTuple
 
 import httpx2
 from pydantic import SecretStr
 from starlette.testclient import TestClient
-from starlette.types import ASGIApp
 
 from ledger.genesis import open_epoch
 from ledger.http.app import create_app
 from ledger.http.command_routes import PREFIX, ROUTES
+from ledger.http.watched import Watched
 from ledger.service import Service, open_service
 from ledger.settings import Settings
 from ledger.sources import Sources
 from ledger.store import EventLog, open_log
+from ledger.store.log import Step
+from tests.ledger.http.serving import PATIENCE
 from tests.scene import (
     ANN,
     DIGEST,
@@ -72,7 +75,7 @@ class House:
 
     clock: Clock
     service: Service
-    app: ASGIApp
+    app: Watched
     client: TestClient
     keys: Iterator[int] = field(default_factory=count)
 
@@ -152,6 +155,32 @@ def new_log(url: str, clock: Clock) -> EventLog:
 def settings(url: str) -> Settings:
     """The settings of a ledger in development at that address."""
     return Settings(database_url=SecretStr(url), trusted_hosts="testserver", _env_file=None)  # type: ignore[call-arg]  # pydantic-settings takes it
+
+
+class Stall(NamedTuple):
+    """A commit that has begun, and goes on when it is let."""
+
+    begun: Event
+    goes_on: Event
+
+
+@contextmanager
+def stalled(house: House) -> Iterator[Stall]:
+    """The first commit does not come to an end before it is let go on."""
+    stall = Stall(Event(), Event())
+
+    def wait(step: Step) -> None:
+        if step == "before-commit":
+            stall.begun.set()
+            assert stall.goes_on.wait(PATIENCE)
+
+    house.service.log.fault = wait
+    try:
+        yield stall
+        assert stall.begun.is_set()
+    finally:
+        stall.goes_on.set()
+        house.service.log.fault = None
 
 
 def furnished(house: House) -> House:

@@ -13,7 +13,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import uvicorn
-from starlette.types import ASGIApp
+
+from ledger.http.exchange import CommandProtocol
+from ledger.http.watched import Watched
 
 PROGRAM = "import sys; from ledger.cli import main; sys.exit(main())"
 PATIENCE = 60
@@ -32,12 +34,22 @@ class _Server(uvicorn.Server):
 
 
 @contextmanager
-def served(app: ASGIApp) -> Iterator[str]:
+def served(app: Watched) -> Iterator[str]:
     """The address at which a thread of this process serves the application."""
     listener = socket.create_server(("127.0.0.1", 0), backlog=2_048)
     # The loop of this thread, unlike the product's own, lets the end of an answer wait for the client otherwise.
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    server = _Server(uvicorn.Config(app, http="httptools", loop="asyncio", ws="none", log_level="error"))
+    config = uvicorn.Config(
+        app,
+        http=CommandProtocol,
+        loop="asyncio",
+        ws="none",
+        log_level="error",
+        proxy_headers=False,
+        # Longer than anybody waits: what ends a connection in a test is what the test is about.
+        timeout_keep_alive=2 * PATIENCE,
+    )
+    server = _Server(config)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
     thread.start()
     try:

@@ -18,6 +18,7 @@ from starlette.types import ASGIApp
 from ledger.http.app import create_app
 from ledger.http.feed import envelopes, live, stream
 from ledger.http.feed.live import LiveLog
+from ledger.http.watched import Watched
 from ledger.store import EventLog, Row, engine_of
 from ledger.store.schema import fences_down
 from tests.ledger.http.house import START, Clock, House, furnished, house_at, new_log
@@ -51,7 +52,7 @@ def types(house: House) -> list[str]:
 
 
 @contextmanager
-def told_from(house: House, end: LiveLog) -> Iterator[ASGIApp]:
+def told_from(house: House, end: LiveLog) -> Iterator[Watched]:
     """The application over another end of the same log."""
     try:
         yield create_app(house.service, live=end)

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from threading import Event
 from typing import Any
 
@@ -20,9 +18,11 @@ from ledger.http.app import create_api
 from ledger.http.commands import CommandEdge
 from ledger.http.problems import FAULTS
 from ledger.http.waiting import WaitingRoom
+from ledger.http.watched import Watched
+from ledger.observing.tally import Serving
 from ledger.store.log import Step
 from ledger.writer.submission import Group, Outcome, submission
-from tests.ledger.http.house import House, officer
+from tests.ledger.http.house import House, officer, stalled
 from tests.ledger.http.serving import PATIENCE, served
 from tests.ledger.writer.stage import wait_until
 from tests.scene import NORTH
@@ -45,28 +45,10 @@ def registering(id_: str) -> Group:
     return Group(submissions=(submission(rule, parse(rule.command, person(id_)), by=by, key=id_),))
 
 
-@contextmanager
-def stalled(house: House) -> Iterator[Event]:
-    """The first commit does not come to an end before the event it gives is set."""
-    begun, goes_on = Event(), Event()
-
-    def stall(step: Step) -> None:
-        if step == "before-commit":
-            begun.set()
-            assert goes_on.wait(PATIENCE)
-
-    house.service.log.fault = stall
-    try:
-        yield goes_on
-        assert begun.is_set()
-    finally:
-        goes_on.set()
-        house.service.log.fault = None
-
-
 def test_who_finds_no_room_is_told_at_once(house: House) -> None:
     edge = CommandEdge(create_api(house.service), house.service.writer, commands_waiting_max=ROOM)
-    with served(edge) as address, httpx2.Client(base_url=address, timeout=PATIENCE) as client:
+    app = Watched(edge, house.service.writer.register, Serving())
+    with served(app) as address, httpx2.Client(base_url=address, timeout=PATIENCE) as client:
 
         def post(id_: str) -> httpx2.Response:
             headers = {"Custody-Actor": officer(NORTH), "Idempotency-Key": id_}
@@ -78,7 +60,7 @@ def test_who_finds_no_room_is_told_at_once(house: House) -> None:
 
         head = house.head
         with ThreadPoolExecutor() as threads:
-            with stalled(house) as goes_on:
+            with stalled(house) as stall:
                 waiting = [threads.submit(post, "p-1"), threads.submit(post_many, "p-2", "p-3")]
                 wait_until(lambda: edge.room.commands == 3)
                 # Two more are too many, one is not: commands are counted, and not requests.
@@ -88,7 +70,7 @@ def test_who_finds_no_room_is_told_at_once(house: House) -> None:
                 refused += [post("p-7"), post_many("p-8")]
                 assert client.get("/health/live").status_code == 200
                 assert not any(answer.done() for answer in waiting)
-                goes_on.set()
+                stall.goes_on.set()
             answers = [answer.result(PATIENCE) for answer in waiting]
         for response in refused:
             assert (response.status_code, response.json()["code"]) == (503, "ledger-is-busy")

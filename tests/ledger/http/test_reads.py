@@ -14,28 +14,28 @@ import pytest
 from ledger.http import rebuilds
 from ledger.http.answers import entities, money, rows, service
 from ledger.http.document.operations import SHAPES
-from tests.ledger.http.house import IN_MEMORY, House, held, house_at
+from tests.ledger.http.house import House, held, house_at
 from tests.ledger.http.recording import READS, answer_of
-from tests.ledger.http.story import PERSON, told
+from tests.ledger.http.story import PERSON
 
 SHAPE_OF: dict[str, type] = {
     "list-authorities": rows.Authorities,
-    "show-authority": entities.Authority,
+    "show-authority": entities.AuthorityInFull,
     "list-facilities": rows.Facilities,
-    "show-facility": entities.Facility,
+    "show-facility": entities.FacilityInFull,
     "list-agreements": rows.Agreements,
-    "show-agreement": entities.Agreement,
+    "show-agreement": entities.AgreementInFull,
     "list-people": rows.People,
-    "show-person": entities.Person,
+    "show-person": entities.PersonInFull,
     "show-custody": rows.Custody,
     "show-timeline": rows.Timeline,
     "show-roll": rows.Roll,
     "show-occupancy": rows.Occupancy,
     "show-occupancy-persons": rows.OccupancyPersons,
     "list-transfers": rows.Transfers,
-    "show-transfer": entities.Transfer,
+    "show-transfer": entities.TransferInFull,
     "list-handovers": rows.Handovers,
-    "show-handover": entities.Handover,
+    "show-handover": entities.HandoverInFull,
     "show-balances": money.Balances,
     "show-statement": money.Statement,
     "list-invoices": money.Invoices,
@@ -50,22 +50,6 @@ SHAPE_OF: dict[str, type] = {
     "show-ready": service.Ready,
     "show-version": service.Version,
 }
-
-
-@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
-def storied(request: pytest.FixtureRequest) -> Iterator[House]:
-    """A ledger that has been told the whole story, on each engine."""
-    if request.param == "sqlite":
-        with house_at(IN_MEMORY) as house:
-            told(house)
-            yield house
-        return
-    server = request.getfixturevalue("postgresql_server")
-    url = server.create_database()
-    with house_at(url) as house:
-        told(house)
-        yield house
-    server.drop_database(url)
 
 
 def test_every_read_is_among_them() -> None:
