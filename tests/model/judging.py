@@ -163,7 +163,7 @@ class Judge:
         call = Call(self.world, answered.authority, answered.officer, answered.data, answered.heard)
         data = answered.data
         named = {data.get("facility"), data.get("to_facility"), data.get("receiving", {}).get("facility")}
-        # One of an earlier day may leave the person where reports, which nothing stops, have put more than there may be.
+        # One of an earlier day may leave the person where reports, which nothing stops, have put too many.
         if (facility := call.person.now.place) is not None and facility in named:
             place = self.world.facilities[facility]
             capacity = place.capacity(place.day(answered.heard))
