@@ -27,6 +27,8 @@ from ledger.http.waiting import Waiter
 from ledger.http.watched import Seen, Watched
 from ledger.writer.submission import Group, Outcome
 
+HEAD_BYTES_MAX: Final = 16_384
+"""How long the head of a request may be (TRUST §14.7), to within what is read at once: the parser knows no end."""
 _LENGTH_DIGITS: Final = len(str(COMMAND_BYTES_MAX))
 
 
@@ -44,6 +46,25 @@ class CommandProtocol(HttpToolsProtocol):
         assert isinstance(config.loaded_app, Watched)
         self._watched = config.loaded_app
         self._exchange: _Exchange | None = None
+        self._head_bytes: int | None = None
+
+    def data_received(self, data: bytes) -> None:
+        """Read on, but for a head without end."""
+        if self._head_bytes is not None:
+            self._head_bytes += len(data)
+        super().data_received(data)
+        if self._head_bytes is not None and self._head_bytes > HEAD_BYTES_MAX and not self.transport.is_closing():
+            self.send_400_response("The head of the request is too long.")
+
+    def on_message_begin(self) -> None:
+        """A head begins."""
+        self._head_bytes = 0
+        super().on_message_begin()
+
+    def on_headers_complete(self) -> None:
+        """The head is whole."""
+        self._head_bytes = None
+        super().on_headers_complete()
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
         """Begin with the request whose turn it is; its body may be there already, or come in a while."""
@@ -74,6 +95,14 @@ class CommandProtocol(HttpToolsProtocol):
         """Go on with the next request."""
         self._exchange = None
         super().on_response_complete()
+
+    def send_400_response(self, msg: str) -> None:
+        """Refuse what is no request; a command before it is answered, as the last, and not with this."""
+        if self._exchange is None:
+            super().send_400_response(msg)
+            return
+        self._exchange.cycle.keep_alive = False
+        self.flow.pause_reading()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Nobody is there any more."""

@@ -150,6 +150,7 @@ class Waiter:
             self._tell(answer)
 
     def leave(self) -> None:
-        """Wait no longer; called in the event loop, once. What is not being decided by then never will be."""
-        self._has_left = True
-        self._room.commands -= self._commands
+        """Wait no longer; called in the event loop. What is not being decided by then never will be."""
+        if not self._has_left:
+            self._has_left = True
+            self._room.commands -= self._commands

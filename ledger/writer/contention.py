@@ -17,7 +17,7 @@ TURNS_ALONE: Final = 50
 
 
 class Contention:
-    """The writer's memory of whom it met. One thread tells it and asks it."""
+    """The writer's memory of whom it met. One thread tells it; any may ask whether turns are taken."""
 
     def __init__(self) -> None:
         self._turns_left = 0

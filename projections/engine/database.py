@@ -34,7 +34,7 @@ class TableIsGone(Exception):
 
 
 class RebuildIsRunning(Exception):
-    """Somebody else is rebuilding views in this database."""
+    """Somebody else is rebuilding views in this database, or has taken the right to over from us."""
 
     def __init__(self) -> None:
         super().__init__("another rebuild is under way; wait for it to end")

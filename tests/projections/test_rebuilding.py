@@ -6,7 +6,7 @@ import subprocess
 import sys
 import threading
 from base64 import b64decode
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -16,11 +16,13 @@ import pytest
 from ledger.service import LogEvents
 from projections import VIEWS, RebuildFailed, RebuildIsRunning, ViewIsUnknown, Views, current_custody, open_views, roll
 from projections.engine.driving import lines, rebuilding
+from projections.engine.driving.rebuilding import Rebuild, Task
+from projections.engine.instants import utc_now
 from projections.engine.tables import Rows, Session
 from projections.engine.view import Batch
 from tests.projections.lives import story
 from tests.projections.stage import ListSource, change, now, open_story, views_over, with_apply
-from tests.projections.test_parking import Apply, refusing
+from tests.projections.test_parking import refusing
 from tests.projections.test_running import acceptance_of, digests
 from tests.scene import ANN, E1
 
@@ -395,7 +397,7 @@ def test_rows_that_can_not_be_written_are_told_by_view_and_event(database_url: s
     poison = acceptance_of(story().events())
     before = digests(views)
 
-    def twice(apply: Apply) -> Apply:
+    def twice(apply: Callable[[Batch, Rows], None]) -> Callable[[Batch, Rows], None]:
         def applied(batch: Batch, rows: Rows) -> None:
             apply(batch, rows)
             if any(event.position == poison for event in batch.events):
@@ -411,3 +413,37 @@ def test_rows_that_can_not_be_written_are_told_by_view_and_event(database_url: s
     assert digests(views) == before
     views.close()
     scene.log.close()
+
+
+def test_whoever_has_lost_the_right_to_rebuild_writes_nothing_more(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rebuilding, "PAGE", 9)
+    scene, views = open_story(database_url)
+    before = digests(views)
+    positions: list[set[int]] = []
+
+    def standing() -> set[int]:
+        with views.database.reading() as session:
+            return {line.position for line in lines.building_lines(session).values()}
+
+    def taken(done: int, _total: int) -> None:
+        if done and not positions:
+            other = Rebuild(views.database, LogEvents(scene.log), VIEWS, Task(names=list(VIEWS)), utc_now)
+            with other, pytest.raises(KeyboardInterrupt):
+                other.build(interrupt_after_a_page)
+            positions.append(standing())
+
+    with pytest.raises(RebuildIsRunning):
+        views.rebuild(progress=taken)
+    assert positions == [{18}]
+    assert standing() == {18}
+    assert all(result.switched and result.comparison.is_equal for result in views.rebuild())
+    assert digests(views) == before
+    views.close()
+    scene.log.close()
+
+
+def interrupt_after_a_page(done: int, _total: int) -> None:
+    if done > 9:
+        raise KeyboardInterrupt

@@ -60,7 +60,7 @@ class StatementQuery(WhenQuery):
     from_: Annotated[CivilDate | None, Query(alias="from")] = None
     to: CivilDate | None = None
     accrued: bool = Field(
-        True, description="Also what is earned and not billed yet: every day under the agreements is counted for it."
+        False, description="Also what is earned and not billed yet: every day under the agreements is counted for it."
     )
 
 
@@ -199,7 +199,7 @@ def invoice(
     found = invoices_view.invoice(service_of(request).views, when, number)
     if found.value is None:
         raise InvoiceIsUnknown(number)
-    if file is None or found.position < position:
+    if file is None or found.position != position:
         return document(linked(found.value, links_of(request, reader, "number", number)), found.position)
     links = partial(links_of, request, reader, "number", number)
     return entity(request, found.value, found.position, file.version, links)

@@ -302,7 +302,7 @@ class Rebuild:
         if all(map(is_alone, page)):
             try:
                 self._write_later(page)
-            except (*NOT_THE_EVENT, RebuildFailed):
+            except (*NOT_THE_EVENT, RebuildFailed, RebuildIsRunning):
                 raise
             except Exception:  # noqa: BLE001 - which view's rows can't be written is found out where each writes its own
                 self._building = before
@@ -310,18 +310,22 @@ class Rebuild:
                 return
         with uncollected(), self._database.writing() as session:
             self._pace.begin()
+            _hold(session, self._building)
             self._apply(session, page)
 
     def _write_later(self, page: Sequence[Recorded]) -> None:
+        before = dict(self._building)
         with uncollected(), self._database.reading() as session:
             deferred = Deferred(session)
             self._apply(deferred, page)
         with self._database.writing() as session:
             self._pace.begin()
+            _hold(session, before)
             deferred.write(session)
 
     def _come_up(self, session: Session) -> None:
         """Apply within this transaction what the live views have applied by now."""
+        _hold(session, self._building)
         self._aim(session)
         while behind := self._behind():
             self._apply(session, self._read_page(min(behind.values()), PAGE))
@@ -381,6 +385,14 @@ class Rebuild:
         held = lines.hold(session, name, live.generation)
         assert held is not None, "only a rebuild removes a live line, and there is one at a time"
         return held
+
+
+def _hold(session: Session, building: Mapping[str, Line]) -> None:
+    """Keep the lines where we left them. Raises `RebuildIsRunning` where whoever has the right now has moved them."""
+    for line in building.values():
+        held = lines.hold(session, line.view, line.generation)
+        if held is None or (held.role, held.position) != ("building", line.position):
+            raise RebuildIsRunning
 
 
 def _alike(page: Sequence[Recorded]) -> Sequence[Recorded]:

@@ -212,6 +212,33 @@ def test_nobody_overtakes_on_a_connection(fresh: Reached) -> None:
     assert fresh.app.long == []
 
 
+def test_a_head_without_end_is_not_read_on(kept: Reached) -> None:
+    lines = b"".join(b"X-%d: %b\r\n" % (number, b"x" * 1_000) for number in range(20_000))
+    with connected(kept.address) as (connection, _), pytest.raises(ConnectionError):
+        connection.sendall(b"POST /v1/people HTTP/1.1\r\nHost: localhost\r\n" + lines)
+
+
+def test_a_body_right_behind_the_rest_of_a_head_is_no_part_of_it(kept: Reached) -> None:
+    sent = request("/v1/people", b"{}" + b" " * 40_000, {})
+    with connected(kept.address) as (connection, answers):
+        connection.sendall(sent[:60])
+        connection.sendall(sent[60:])
+        assert next_of(answers).status == 422
+
+
+def test_what_is_no_request_is_not_the_answer_to_the_one_before(fresh: Reached) -> None:
+    with connected(fresh.address) as (connection, answers), stalled(fresh.house) as stall:
+        connection.sendall(registering("p-1") + b"no request\r\n\r\n" + registering("p-2"))
+        assert stall.begun.wait(PATIENCE)
+        stall.goes_on.set()
+        seen = next_of(answers)
+        assert (seen.status, b"connection: close\r\n" in seen.head, answers.read()) == (201, True, b"")
+    assert (fresh.app.statuses, fresh.app.edge.room.commands) == (["201"], 0)
+    with connected(fresh.address) as (connection, answers):
+        connection.sendall(b"no request\r\n\r\n")
+        assert answers.readline() == b"HTTP/1.1 400 Bad Request\r\n"
+
+
 def test_however_many_wait_behind_one_command_nobody_is_left_without_an_answer(fresh: Reached) -> None:
     """More of them than calls may lie upon each other, all refused as soon as it is their turn."""
     count = 2 * sys.getrecursionlimit() // 5

@@ -121,6 +121,29 @@ def test_who_has_gone_before_the_decision_is_not_decided(house: House) -> None:
     assert writer.register.person("p-second") is None
 
 
+def test_who_is_cancelled_with_the_answer_at_hand_leaves_once(house: House) -> None:
+    """The answer is there, and who waited for it has not gone on yet."""
+    writer = house.service.writer
+
+    async def cancel() -> int:
+        room = WaitingRoom(writer)
+        waiting = asyncio.create_task(room.submit(registering("p-first")))
+
+        def cancel_first(_answer: object) -> None:
+            waiting.cancel()
+
+        await asyncio.sleep(0)
+        room.enter(registering("p-second"), cancel_first)
+        await asyncio.sleep(0)
+        # The loop stands still until both answers are laid down.
+        writer.submit(registering("p-third")).result(PATIENCE)
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+        return room.commands
+
+    assert asyncio.run(cancel()) == 0
+
+
 def test_an_answer_for_a_loop_that_has_closed_is_dropped(house: House) -> None:
     """A server that ends while a batch is being committed does not take the writer's thread with it."""
     writer, begun, goes_on = house.service.writer, Event(), Event()

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from projections import Answer, Item, Views, When
+from projections import invoices as invoices_view
 from tests.ledger.http.house import House, handed_over, held, offered
 from tests.ledger.http.recording import READS, answer_of
+from tests.ledger.http.serving import PATIENCE
 from tests.ledger.http.story import PERSON, money_agreed
 from tests.scene import ANN, COURT, DIGEST, E1, EAST, KEEPER, N1, NORTH, WATCH
 
@@ -168,3 +172,24 @@ def test_an_invoice_moves_its_agreement(house: House, has: Any) -> None:
     house.do(EAST, "close-period", agreement="a1", period={"from": "2025-03-01", "to": "2025-03-31"})
     assert has("/agreements/a1")()
     assert E1 in house.get("/agreements/a1").text
+
+
+def test_an_invoice_that_moves_while_it_is_read_is_not_unchanged(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its version is that of the register's position; what the view answers from a later one is told without."""
+    money_agreed(house.do)
+    handed_over(held(house))
+    house.clock.at("2025-04-02T09:00:00Z")
+    period = {"from": "2025-02-01", "to": "2025-02-28"}
+    house.do(EAST, "close-period", agreement="a1", period=period)
+    issued = house.do(EAST, "issue-invoice", agreement="a1", period=period)["told"]["number"]
+    total = house.read(f"/invoices/{issued}")["total"]
+    tag, read = house.get(f"/invoices/{issued}").headers["etag"], invoices_view.invoice
+
+    def read_after_one_more(views: Views, when: When, number: str) -> Answer[Item | None]:
+        house.do("north/treasurer-1", "approve-invoice", number=number, payable=total)
+        return read(views, replace(when, min_position=house.head, wait=PATIENCE), number)
+
+    monkeypatch.setattr(invoices_view, "invoice", read_after_one_more)
+    answer = house.get(f"/invoices/{issued}", headers={"If-None-Match": tag})
+    assert (answer.status_code, "etag" in answer.headers) == (200, False)
+    assert [one["officer"] for one in answer.json()["approvals"]] == ["treasurer-1"]
