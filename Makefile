@@ -7,7 +7,7 @@ NEW_ENOUGH := import sys, venv; sys.exit(sys.version_info < (3, 11))
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test fuzz chaos contention failover bench check fmt openapi lock clean
+.PHONY: help demo serve test fuzz chaos contention failover bench check types style fmt openapi lock clean
 
 help: ## say what can be done here
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -19,8 +19,11 @@ demo: $(STAMP) ## seed a ledger, serve it and print what to try next
 serve: $(STAMP) ## serve the ledger that CUSTODY_DATABASE_URL names
 	@$(BIN)/custody serve $(ARGS)
 
-test: $(STAMP) ## run every test, on SQLite and on a real PostgreSQL from a wheel
-	@run=$$(mktemp -d) && trap 'rm -rf "$$run"' EXIT && XDG_RUNTIME_DIR=$$run $(BIN)/python -m pytest $(ARGS)
+# A module's tests stay together, as they share what is costly to make. The suite starts some hundreds of processes, and
+# each reads what one has compiled, also where the environment asks that nothing be written.
+test: $(STAMP) ## run every test, on SQLite and on a real PostgreSQL from a wheel (ARGS='-n 0': in one process)
+	@run=$$(mktemp -d) && trap 'rm -rf "$$run"' EXIT && XDG_RUNTIME_DIR=$$run PYTHONDONTWRITEBYTECODE= \
+		$(BIN)/python -m pytest -n logical --maxprocesses 4 --dist loadscope --no-loadscope-reorder $(ARGS)
 
 fuzz: $(STAMP) ## ask made-up things of every operation (EXAMPLES=n each, ENGINE=sqlite|postgresql SEED=s)
 	@run=$$(mktemp -d) && trap 'rm -rf "$$run"' EXIT && XDG_RUNTIME_DIR=$$run FUZZ_EXAMPLES=$(or $(EXAMPLES),100) \
@@ -45,9 +48,15 @@ bench: $(STAMP) ## measure beside the references in a quarter of an hour (QUICK=
 	@$(BIN)/python -W ignore -m bench
 
 check: $(STAMP) ## lint, formatting, types, import contracts, tidy tests
+	@$(MAKE) --no-print-directory --jobs=2 types style
+
+# The two halves of `make check`, which run beside each other.
+types: $(STAMP)
+	$(BIN)/mypy --strict
+
+style: $(STAMP)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy --strict
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest -q tests/tidy
 

