@@ -144,35 +144,52 @@ def _bearing(life: Life, fact: CountedFact, before: CustodyState | None) -> tupl
         case CustodyOpened() | MovedWithin() | PersonReleased() as body:
             if body.mode == "claim" or before is None:
                 return True, False
-            custodian = before.custodian.value
-            if custodian is None and not isinstance(body, CustodyOpened) and not before.file_open:
-                custodian = before.last_custodian
-            if custodian is not None and not life.places.answers_for(fact.event.actor.authority, custodian):
+            if _is_anothers(life, fact, before):
                 return False, True
+            custodian = _custodian(before, fact)
             return True, custodian is not None and isinstance(body, MovedWithin) and not before.file_open
         case _:
             return False, False
+
+
+def _custodian(before: CustodyState, fact: CountedFact) -> str | None:
+    """Who holds the person when a fact comes; in a closed file the last who did, unless somebody opens anew."""
+    if before.custodian.value is None and not before.file_open and not isinstance(fact.event.body, CustodyOpened):
+        return before.last_custodian
+    return before.custodian.value
+
+
+def _is_anothers(life: Life, fact: CountedFact, before: CustodyState | None) -> bool:
+    """Whether somebody else than the actor holds the person: a report of it moves nothing then."""
+    custodian = _custodian(before, fact) if before is not None else None
+    return custodian is not None and not life.places.answers_for(fact.event.actor.authority, custodian)
 
 
 def _takes_effect(life: Life, fact: CountedFact) -> bool:
     """A verification or a declaration of error moves nothing unless its release counts and is not in error yet."""
     match fact.event.body:
         case ReleaseVerified(release=release):
-            return _is_released(life, release) and not any(
+            return _is_released(life, release, fact) and not any(
                 isinstance(one.event.body, ReleaseDeclaredErroneous)
                 and one.event.body.release == release
                 and one.instant <= fact.instant
                 for one in life.facts
             )
         case ReleaseDeclaredErroneous(release=release):
-            return _is_released(life, release)
+            return _is_released(life, release, fact)
         case _:
             return True
 
 
-def _is_released(life: Life, release: ReleaseId) -> bool:
-    bodies = (fact.event.body for fact in life.facts)
-    return any(isinstance(body, PersonReleased) and body.release == release for body in bodies)
+def _is_released(life: Life, release: ReleaseId, fact: CountedFact) -> bool:
+    """Whether there is such a release: one that comes later, or one before that moved something."""
+    for one, before, _ in life.steps:
+        body = one.event.body
+        if isinstance(body, PersonReleased) and body.release == release:
+            moved_nothing = body.mode == "report" and _is_anothers(life, one, before)
+            if one[:2] > fact[:2] or not moved_nothing:
+                return True
+    return False
 
 
 def sums_agree(life: Life) -> Iterator[Finding]:
