@@ -72,7 +72,9 @@ class PersonFile(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         """The state at an instant, with everything recorded so far known; `None` before the file opens."""
         if self.end is not None and instant >= self.end[0]:
             return self.head
-        return fold(self.events, places, instant)
+        passed = next((one for one in reversed(self.milestones) if one.end[0] <= instant), None)
+        found = _folded_from(self, passed, places, instant) if passed is not None else None
+        return found[0] if found is not None else fold(self.events, places, instant)
 
     def event(self, event_id: EventId) -> Event | None:
         """The event under that id, if it touches the person's custody."""
@@ -162,16 +164,26 @@ def _folded_late(file: PersonFile, fact: CountedFact, places: Places) -> PersonF
     it as well, in time and in slot, and only that is folded again.
     """
     passed = tuple(one for one in file.milestones if one.end < fact[:2])
-    since = file.events[passed[-1].events :] if passed else ()
-    if not passed or not all(map(_says_its_instant, since)):
+    found = _folded_from(file, passed[-1], places) if passed else None
+    if found is None:
         return _refolded(file, places)
-    grounds = Grounds(file.events, places)
-    counted = (CountedFact(one.occurred_at, one.position, one) for one in since if type(one.body) in FOLDED)
-    facts = sorted(counted, key=itemgetter(0, 1))
-    start = passed[-1].head
-    head = settled(steps_from(start, facts, grounds, places), grounds, places, start)
-    assert head is not None, "it has a start"
+    head, facts = found
     return replace(file, head=head, end=facts[-1][:2], milestones=passed)
+
+
+def _folded_from(
+    file: PersonFile, milestone: Milestone, places: Places, as_of: datetime | None = None
+) -> tuple[CustodyState, list[CountedFact]] | None:
+    """The state by `as_of`, not before the milestone, with the facts since it; `None` where one stands by its date."""
+    since = file.events[milestone.events :]
+    if not all(map(_says_its_instant, since)):
+        return None
+    counted = (CountedFact(one.occurred_at, one.position, one) for one in since if type(one.body) in FOLDED)
+    facts = sorted((one for one in counted if as_of is None or one.instant <= as_of), key=itemgetter(0, 1))
+    grounds = Grounds(file.events, places)
+    state = settled(steps_from(milestone.head, facts, grounds, places), grounds, places, milestone.head)
+    assert state is not None, "it has a start"
+    return state, facts
 
 
 def _refolded(file: PersonFile, places: Places) -> PersonFile:

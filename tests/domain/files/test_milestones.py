@@ -39,6 +39,8 @@ def test_whatever_is_recorded_the_head_is_the_fold_of_all_events(log: list[Event
         state = fold(known, PLACES)
         assert state is None or file.head == state
         assert file.end == (facts[-1][:2] if facts else None)
+        for instant in {one.instant for one in facts}:
+            assert file.at(instant, PLACES) == fold(known, PLACES, instant)
 
 
 def moves(number: int) -> list[Event]:
