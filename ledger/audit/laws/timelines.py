@@ -27,7 +27,7 @@ from domain.events.person import (
     ReleaseDeclaredErroneous,
     ReleaseVerified,
 )
-from domain.names import ReleaseId
+from domain.names import AuthorityId, ReleaseId
 from ledger.audit.findings import Finding
 from ledger.audit.laws.lives import Life, text
 
@@ -152,7 +152,7 @@ def _bearing(life: Life, fact: CountedFact, before: CustodyState | None) -> tupl
             return False, False
 
 
-def _custodian(before: CustodyState, fact: CountedFact) -> str | None:
+def _custodian(before: CustodyState, fact: CountedFact) -> AuthorityId | None:
     """Who holds the person when a fact comes; in a closed file the last who did, unless somebody opens anew."""
     if before.custodian.value is None and not before.file_open and not isinstance(fact.event.body, CustodyOpened):
         return before.last_custodian
