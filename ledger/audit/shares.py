@@ -135,19 +135,6 @@ def judge_share(
     ]
 
 
-@contextmanager
-def uncollected() -> Iterator[None]:
-    """Without the collector of rings: what an audit makes is kept to its end, and looking through it again and again
-    takes a good part of the time and finds none."""
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()
-
-
 def perform(task: Task) -> list[Judged]:
     """What a helper does."""
     with closing(open_log(task.url, exclusive=False)) as log:

@@ -14,10 +14,11 @@ from ledger.audit.findings import Check, Finding, Progress, quiet
 from ledger.audit.laws.table import Judged, check_laws, judge
 from ledger.audit.record import Record, read_record
 from ledger.audit.rows import check_rows
-from ledger.audit.shares import helped, helpers_worth, judge_share, rounds, shares, uncollected
+from ledger.audit.shares import helped, helpers_worth, judge_share, rounds, shares
 from ledger.audit.views import Asked, ask
 from ledger.store.log import EventLog
 from projections import Views
+from projections.engine.collecting import uncollected
 
 CLEAN: Final = 0
 BROKEN: Final = 3

@@ -17,6 +17,7 @@ from itertools import count
 from typing import Final
 
 from projections.engine import person_facts
+from projections.engine.collecting import uncollected
 from projections.engine.database import Database, RebuildIsRunning, ViewsUnreachable
 from projections.engine.driving import lines, parking, sharing
 from projections.engine.driving.comparing import Comparison, compare
@@ -29,7 +30,6 @@ from projections.engine.driving.running import (
     OwnFacts,
     is_alone,
     readable,
-    uncollected,
     write_parted,
 )
 from projections.engine.person_facts import Facts

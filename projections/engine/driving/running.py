@@ -7,10 +7,8 @@ many is at fault itself and stops; it is tried again after a restart, a rebuild,
 
 from __future__ import annotations
 
-import gc
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
@@ -22,6 +20,7 @@ from typing import Final, cast
 from domain.events.event import Event
 from domain.register import PERSONAL
 from projections.engine import person_facts
+from projections.engine.collecting import uncollected
 from projections.engine.database import Database, TableIsGone, ViewsUnreachable
 from projections.engine.driving import lines, parking
 from projections.engine.driving.lines import Line, names_of
@@ -126,18 +125,6 @@ def write_parted(
 def is_alone(event: Recorded) -> bool:
     """Whether no view, to apply the event, reads back what it has written of the same page."""
     return event.stream.startswith(ALONE)
-
-
-@contextmanager
-def uncollected() -> Iterator[None]:
-    """Without the collector of rings: a page makes very many values and no ring, and each look for one takes long."""
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()
 
 
 def readable(page: Sequence[Recorded]) -> Sequence[Event]:

@@ -23,11 +23,12 @@ import msgspec
 from domain.events.event import Event
 from domain.names import PersonId
 from projections.engine import person_facts
+from projections.engine.collecting import uncollected
 from projections.engine.database import Database, ViewsUnreachable
 from projections.engine.driving import lines
 from projections.engine.driving.lines import Line, Point
 from projections.engine.driving.parking import Parted
-from projections.engine.driving.running import OwnFacts, is_alone, uncollected, write_parted
+from projections.engine.driving.running import OwnFacts, is_alone, write_parted
 from projections.engine.instants import read
 from projections.engine.person_facts import Facts, is_of_registry, persons_of
 from projections.engine.source import EventSource
