@@ -87,7 +87,8 @@ def _read_item(item: Mapping[str, object], by: Actor, correlation_id: str | None
         ask = parse(rule.command, data)
         return submission(rule, ask, by=by, key=gate.key_of(item.get("key")), correlation_id=correlation_id)
     except Refusal as refusal:
-        return refusal
+        # As in a batch that is judged: the frames it came through would keep all of this in memory.
+        return refusal.with_traceback(None)
 
 
 async def _judged(ready: Sequence[Ready], asked: Asked, room: WaitingRoom) -> list[Outcome | Refusal | None]:

@@ -119,7 +119,10 @@ class CommandEdge:
 
     def refusal(self, error: Exception, scope: Scope, headers: gate.Headers) -> Reply:
         """The reply to a request that met an exception."""
-        return problem_reply(problem_of_any(error, gate.correlation_in(scope, headers)), self._register.position)
+        problem = problem_of_any(error, gate.correlation_in(scope, headers))
+        # What is told is told: the frames it came through hold the outcome that holds it, and would stay for its sake.
+        error.__traceback__ = None
+        return problem_reply(problem, self._register.position)
 
     async def _answer(self, route: Route | None, scope: Scope, headers: gate.Headers, receive: Receive) -> Reply:
         if self._read_only:

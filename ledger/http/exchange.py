@@ -156,6 +156,8 @@ class _Exchange:
         self._watched.note(self._scope, None, perf_counter() - self._began)
 
     def _tell(self, answer: list[Outcome] | Exception) -> None:
+        # The two know each other: let go, or each command is left for the collector of cycles to find.
+        self._waiter = None
         try:
             if isinstance(answer, Exception):
                 raise answer

@@ -123,7 +123,8 @@ def _judge_one(item: Submission, batch: Batch, memory: Memory, sources: Sources)
         drafts = decide(item.rule, batch.overlay, item.ask, call)
         stamped = stamp(drafts, item, now, batch.overlay, sources)
     except Refusal as refusal:
-        return Refused(refusal, batch.overlay.position)
+        # Where it was raised is of no interest, and would keep this whole batch in memory.
+        return Refused(refusal.with_traceback(None), batch.overlay.position)
     events = tuple(event for _, event in stamped)
     for row, event in stamped:
         batch.rows.append(row)

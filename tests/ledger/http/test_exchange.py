@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import sys
 from collections.abc import Callable, Iterator
@@ -133,6 +134,41 @@ def test_both_ways_answer_alike(kept: Reached, status: int, path: str, body: byt
     assert len(kept.app.long) == before + 1
     assert short.status == status
     assert short == long
+
+
+@contextmanager
+def uncollected() -> Iterator[list[object]]:
+    """Leave the collector of cycles to the test; once the block is over, the list has all that only it would free."""
+    found: list[object] = []
+    gc.collect()
+    gc.disable()
+    try:
+        yield found
+        gc.set_debug(gc.DEBUG_SAVEALL)
+        gc.collect()
+        found += gc.garbage
+    finally:
+        gc.set_debug(0)
+        gc.garbage.clear()
+        gc.enable()
+
+
+def is_of_a_request(thing: object) -> bool:
+    """Whether it is this product's, and no connection, which uvicorn leaves to the collector when it ends."""
+    return type(thing).__module__.startswith(("ledger.", "domain.")) and not isinstance(thing, CommandProtocol)
+
+
+@pytest.mark.parametrize(("status", "path", "body", "headers"), CASES.values(), ids=CASES)
+def test_what_was_answered_is_freed_at_once(
+    kept: Reached, status: int, path: str, body: bytes, headers: dict[str, str]
+) -> None:
+    given = {"Correlation-Id": "case-7", "Idempotency-Key": "k-both", **headers}
+    answers_to(kept.address, request(PEOPLE, BODY, {"Idempotency-Key": "k-both"}))
+    with connected(kept.address) as (connection, answers), uncollected() as left:
+        connection.sendall(request(path, body, given))
+        connection.sendall(registering(f"p-freed-{kept.house.head}"))
+        assert [next_of(answers).status for _ in range(2)] == [status, 201]
+    assert [thing for thing in left if is_of_a_request(thing)] == []
 
 
 def test_an_address_that_is_written_with_escapes_means_the_same(kept: Reached) -> None:
