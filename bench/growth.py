@@ -22,7 +22,7 @@ from bench.lives import held, requests
 from ledger.store import EventLog, open_log
 from ledger.store.backup import copy, put
 from ledger.store.snapshots import open_snapshots
-from ledger.store.sqlite import path_of
+from ledger.store.sqlite.file import path_of
 from ledger.writer.submission import Answer, Group
 from ledger.writer.writer import Writer
 

@@ -18,8 +18,8 @@ DATABASE_URL = "CUSTODY_DATABASE_URL"
 CREATE_TABLE = "CREATE_TABLE"
 
 _FACTORIES: Mapping[Engine, str] = {
-    "sqlite": "ledger.store.sqlite:SQLiteLogFactory",
-    "postgresql": "ledger.store.postgres:PostgresLogFactory",
+    "sqlite": "ledger.store.sqlite.log:SQLiteLogFactory",
+    "postgresql": "ledger.store.postgres.log:PostgresLogFactory",
 }
 
 

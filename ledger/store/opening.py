@@ -38,9 +38,9 @@ def open_log(url: str, *, create: bool = False, exclusive: bool = True) -> Event
     Raises `DatabaseUnreachable`, `SchemaIsUnknown` and `AddressIsUnknown`, too.
     """
     if engine_of(url) == "sqlite":
-        from ledger.store.sqlite import SQLiteLog
+        from ledger.store.sqlite.log import SQLiteLog
 
         return SQLiteLog.open(url, create=create, exclusive=exclusive)
-    from ledger.store.postgres import PostgresLog
+    from ledger.store.postgres.log import PostgresLog
 
     return PostgresLog.open(url, create=create)

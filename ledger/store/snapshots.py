@@ -130,10 +130,10 @@ class FileShelf:
 def open_snapshots(log: EventLog, url: str) -> Snapshots | None:
     """The place for the snapshots of the log at `url`; `None` for a log in memory, which nobody starts from again."""
     if engine_of(url) == "postgresql":
-        from ledger.store.postgres_shelf import PostgresShelf
+        from ledger.store.postgres.shelf import PostgresShelf
 
         return Snapshots(log, PostgresShelf(url))
-    from ledger.store.sqlite import path_of
+    from ledger.store.sqlite.file import path_of
 
     path = path_of(url)
     return Snapshots(log, FileShelf(path.with_name(path.name + SUFFIX))) if path is not None else None

@@ -13,7 +13,7 @@ from psycopg import sql
 
 from ledger.store import AddressIsUnknown, DatabaseUnreachable, EventLog, open_log
 from ledger.store.log import Reason
-from ledger.store.postgres_connections import LogConnection
+from ledger.store.postgres.connections import LogConnection
 from tests.failover.pair import BLOCKS, Pair, pair
 from tests.ledger.cli.running import custody
 from tests.ledger.store.samples import opened, row, rows

@@ -44,7 +44,7 @@ def restore(path: Copy, as_json: AsJson = False, database_url: DatabaseUrl = Non
     Then nothing is put in place.
     """
     from ledger.store.backup import copy, discard, leftovers, put
-    from ledger.store.sqlite import WritingLock
+    from ledger.store.sqlite.file import WritingLock
 
     copied, target = path.resolve(), _ledger_file(database_url, must_exist=False)
     if not copied.exists():
@@ -77,7 +77,7 @@ def restore(path: Copy, as_json: AsJson = False, database_url: DatabaseUrl = Non
 
 def _ledger_file(database_url: str | None, *, must_exist: bool = True) -> Path:
     from ledger.store import LogIsMissing, engine_of
-    from ledger.store.sqlite import path_of
+    from ledger.store.sqlite.file import path_of
 
     url = settings_of(database_url=database_url).database_url.get_secret_value()
     path = path_of(url) if engine_of(url) == "sqlite" else None

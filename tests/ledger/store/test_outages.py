@@ -24,12 +24,12 @@ from ledger.store import (
     LogIsReadOnly,
     engine_of,
     open_log,
-    postgres,
-    postgres_connections,
 )
 from ledger.store.log import Reason, Step
-from ledger.store.postgres_connections import Connections
-from ledger.store.sqlite import SQLiteLog
+from ledger.store.postgres import connections
+from ledger.store.postgres import log as postgres_log
+from ledger.store.postgres.connections import Connections
+from ledger.store.sqlite.log import SQLiteLog
 from tests.engines import Server, wheel_server
 from tests.ledger.store.backends import cut_all, path_of, standing_still, stops_backends, wait_for_end
 from tests.ledger.store.samples import opened, record, row, rows
@@ -159,7 +159,7 @@ def test_an_append_of_which_no_notification_came_is_heard_of(postgresql_url: str
 
 def test_a_notification_is_heard_at_once(postgresql_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Not only when the head is asked for, which takes longer than the test waits."""
-    monkeypatch.setattr(postgres, "POLL_SECONDS", PATIENCE)
+    monkeypatch.setattr(postgres_log, "POLL_SECONDS", PATIENCE)
     with opened(postgresql_url) as log, opened(postgresql_url, create=False) as other:
         other.append(rows(1, 1), [])
         assert log.wait_for(0, PATIENCE / 2)
@@ -205,7 +205,7 @@ def test_a_server_that_stops_and_comes_back(own_server: Server) -> None:
 
 def test_a_host_that_says_nothing_keeps_only_the_first_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     """It takes connections and never speaks: who asks right after somebody waited in vain is told so at once."""
-    monkeypatch.setattr(postgres_connections, "REST_SECONDS", PATIENCE)
+    monkeypatch.setattr(connections, "REST_SECONDS", PATIENCE)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         port = silent.getsockname()[1]
         asked = Connections(f"postgresql://127.0.0.1:{port}/custody", lambda _: None)

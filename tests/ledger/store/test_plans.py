@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from ledger.store.postgres import _QUERIES, PostgresLog
+from ledger.store.postgres.log import _QUERIES, PostgresLog
 from tests.ledger.store.samples import opened, record, rows
 
 LOG = 3_000

@@ -15,8 +15,8 @@ import pytest
 
 from ledger.store import DatabaseUnreachable, EventLog, PositionTaken
 from ledger.store.log import Step
-from ledger.store.postgres_connections import Connections
-from ledger.store.postgres_turns import LOCK, Turns
+from ledger.store.postgres.connections import Connections
+from ledger.store.postgres.turns import LOCK, Turns
 from tests.ledger.store.backends import cut_all
 from tests.ledger.store.samples import opened, record, row, rows
 from tests.ledger.store.test_races import BATCHES, wait_until_blocked

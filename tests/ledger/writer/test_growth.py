@@ -22,7 +22,7 @@ from ledger.demo import seed
 from ledger.store import EventLog, open_log, snapshots
 from ledger.store.leaf import read_event
 from ledger.store.log import Row
-from ledger.store.postgres_shelf import PostgresShelf
+from ledger.store.postgres.shelf import PostgresShelf
 from ledger.store.snapshots import Snapshots, open_snapshots
 from ledger.writer import writer
 from ledger.writer.submission import Answer, Group, submission

@@ -23,9 +23,9 @@ from psycopg.rows import DictRow, tuple_row
 
 from ledger.store.application import CREATE_TABLE, DATABASE_URL, LedgerApplication, library_environment
 from ledger.store.log import DatabaseUnreachable, LogCheck, LogIsMissing, Remembered, Row, SchemaIsUnknown
-from ledger.store.postgres_anchor import Anchor
-from ledger.store.postgres_connections import DURABLE, Connections, LogConnection, reason_of, require_one_server
-from ledger.store.postgres_turns import Turns
+from ledger.store.postgres.anchor import Anchor
+from ledger.store.postgres.connections import DURABLE, Connections, LogConnection, reason_of, require_one_server
+from ledger.store.postgres.turns import Turns
 from ledger.store.recorded import Batch, HeadSignal, Parameter, Queries, RecordedLog, risen
 from ledger.store.schema import EVENTS, POSTGRES_FENCES, SCHEMA_TABLE, SCHEMA_VERSION, TABLES, postgres_statements
 

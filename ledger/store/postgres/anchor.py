@@ -5,7 +5,7 @@ something else since, then whatever is decided on that memory is wrong. So each 
 """
 
 from ledger.store.log import DatabaseUnreachable, Row
-from ledger.store.postgres_connections import LogConnection
+from ledger.store.postgres.connections import LogConnection
 
 
 class Anchor:

@@ -1,61 +1,32 @@
-"""The log in an SQLite file: one writing process, readers beside it, each commit forced to disk.
+"""The log in an SQLite file: one writing process, readers beside it, each commit forced to disk."""
 
-The library's pool and transaction are replaced. Its pool sets neither `synchronous` nor a lock
-time-out of two seconds, and its writer lock is never released when a connection cannot be opened;
-its transaction leaves a failed commit open on a connection that goes back to the pool. After
-either, the log would not serve again when the disk is back.
-"""
-
-import fcntl
 import json
-import os
-import sqlite3
-from collections.abc import Collection, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection, Sequence
 from itertools import chain
-from pathlib import Path
 from time import monotonic
-from typing import IO, Any, Final
-from urllib.parse import quote
+from typing import Any, Final
 
-from eventsourcing.persistence import (
-    ConnectionPoolClosedError,
-    ConnectionUnavailableError,
-    InfrastructureFactory,
-    StoredEvent,
-)
-from eventsourcing.sqlite import (
-    SQLiteApplicationRecorder,
-    SQLiteConnection,
-    SQLiteConnectionPool,
-    SQLiteCursor,
-    SQLiteDatastore,
-    SQLiteFactory,
-)
+from eventsourcing.persistence import InfrastructureFactory, StoredEvent
+from eventsourcing.sqlite import SQLiteApplicationRecorder, SQLiteCursor, SQLiteFactory
 from eventsourcing.utils import Environment, EnvType
 
 from ledger.store.application import CREATE_TABLE, DATABASE_URL, LedgerApplication, library_environment
 from ledger.store.log import (
-    AlreadyServed,
     DatabaseUnreachable,
     LogCheck,
     LogIsMissing,
     LogIsReadOnly,
-    Reason,
     Remembered,
     Row,
     SchemaIsUnknown,
 )
-from ledger.store.recorded import Batch, Parameter, Queries, RecordedLog, risen
+from ledger.store.recorded import Batch, Parameter, Queries, RecordedLog
 from ledger.store.schema import EVENTS, SCHEMA_TABLE, SCHEMA_VERSION, SQLITE_FENCES, sqlite_statements
+from ledger.store.sqlite.connections import MEMORY, LogDatastore
+from ledger.store.sqlite.file import WritingLock, path_of
+from ledger.store.sqlite.write_back import WriteBack
 
-LOCK_SECONDS: Final = 2
 ROWS_A_STATEMENT_MAX: Final = 128
-CACHE_KIB: Final = 65_536
-"""The indexes of a long log are asked at random; what of them is in memory is not read for each command."""
-CHECKPOINT_PAGES: Final = 8_192
-"""A page that many batches change is written back once for all of them: 32 MiB of changes gather before."""
-MEMORY: Final = ":memory:"
 # How often a waiting reader looks for what another process has appended.
 POLL_SECONDS: Final = 0.02
 
@@ -84,159 +55,6 @@ _QUERIES: Final = Queries(
             WHERE i.count > 0 AND i.first_position + i.count - 1 > (SELECT max(rowid) FROM stored_events))
         FROM stored_events""",
 )
-
-
-# The low byte is the primary code. A file that was moved or turned read-only counts as gone.
-_REASONS: Final[dict[int, Reason]] = {
-    sqlite3.SQLITE_BUSY: "locked",
-    sqlite3.SQLITE_LOCKED: "locked",
-    sqlite3.SQLITE_PROTOCOL: "locked",
-    sqlite3.SQLITE_FULL: "full",
-    sqlite3.SQLITE_CANTOPEN: "gone",
-    sqlite3.SQLITE_IOERR: "gone",
-    sqlite3.SQLITE_READONLY: "gone",
-}
-
-# A quota or a size limit is not ENOSPC: SQLite then speaks of a failed write.
-_WRITES_THAT_FAILED: Final = frozenset(
-    (
-        sqlite3.SQLITE_IOERR_WRITE,
-        sqlite3.SQLITE_IOERR_FSYNC,
-        sqlite3.SQLITE_IOERR_TRUNCATE,
-        sqlite3.SQLITE_IOERR_SHMSIZE,
-    )
-)
-
-
-def reason_of(error: sqlite3.Error) -> Reason | None:
-    """Why the database cannot be reached, or None if the error says something else."""
-    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
-    if code in _WRITES_THAT_FAILED:
-        return "full"
-    return _REASONS.get(code & 0xFF)
-
-
-class LogConnection(SQLiteConnection):
-    """A connection whose write transactions lock first, and which comes out of each with none open."""
-
-    @contextmanager
-    def transaction(self, *, commit: bool) -> Iterator[SQLiteCursor]:
-        cursor = self.cursor()
-        try:
-            # A deferred transaction would fail at once, not wait, where it turns from reading to writing.
-            cursor.execute("BEGIN IMMEDIATE" if commit else "BEGIN")
-            yield cursor
-            if commit:
-                self.commit()
-        finally:
-            cursor.sqlite_cursor.close()
-            self._leave()
-
-    def _leave(self) -> None:
-        if not self._sqlite_conn.in_transaction:
-            return
-        try:
-            self.rollback()
-        except sqlite3.Error:
-            # The pool drops closed connections; SQLite undoes the transaction when the file is read next.
-            self.close()
-            raise
-
-
-class LogPool(SQLiteConnectionPool):
-    """Connections with the log's durability; a log in memory has one, which its threads take in turn."""
-
-    def __init__(self, db_name: str, *, is_memory: bool) -> None:
-        super().__init__(
-            db_name=db_name,
-            lock_timeout=LOCK_SECONDS,
-            pool_size=1 if is_memory else 8,
-            max_overflow=0 if is_memory else 24,
-            pool_timeout=30 if is_memory else LOCK_SECONDS,
-        )
-        self.is_memory = is_memory
-
-    def _create_connection(self) -> LogConnection:
-        connection = sqlite3.connect(
-            self.db_name, timeout=LOCK_SECONDS, isolation_level=None, check_same_thread=False, uri=True
-        )
-        try:
-            [mode] = connection.execute("PRAGMA journal_mode=WAL").fetchone()
-            assert mode == ("memory" if self.is_memory else "wal"), f"journal mode is {mode}"
-            connection.execute("PRAGMA synchronous=FULL")
-            connection.execute(f"PRAGMA cache_size=-{CACHE_KIB}")
-            connection.execute(f"PRAGMA wal_autocheckpoint={CHECKPOINT_PAGES}")
-        except BaseException:
-            connection.close()
-            raise
-        connection.row_factory = sqlite3.Row
-        return LogConnection(sqlite_conn=connection, max_age=self.max_age)
-
-    def put_connection(self, conn: SQLiteConnection) -> None:
-        try:
-            super().put_connection(conn)
-        except ConnectionPoolClosedError:
-            conn.close()
-
-    def close(self) -> None:
-        # The library's closes also what another thread is reading from, and SQLite crashes on that.
-        with self._put_condition:
-            self._closed = True
-            while self._pool:
-                self._pool.popleft().close()
-
-
-class LogDatastore(SQLiteDatastore):
-    """Transactions on one database file, which must stay the file that was opened.
-
-    On POSIX a deleted or replaced file stays open and takes every commit, and none would be seen
-    again. So each transaction asks first whether the path still leads to the same file.
-    """
-
-    def __init__(self, path: Path | None, *, create: bool) -> None:
-        name = MEMORY if path is None else f"file:{quote(str(path))}?mode={'rwc' if create else 'rw'}"
-        super().__init__(name, originator_id_type="text")
-        self.pool = LogPool(name, is_memory=path is None)
-        self.path = path
-        self._identity: tuple[int, int] | None = None
-
-    @contextmanager
-    def transaction(self, *, commit: bool) -> Iterator[SQLiteCursor]:
-        try:
-            with self._lent() as connection, connection.transaction(commit=commit) as cursor:
-                self._require_same_file()
-                yield cursor
-                if commit:
-                    self._require_same_file()
-        except sqlite3.Error as error:
-            raise risen(error, reason_of(error)) from error
-
-    @contextmanager
-    def _lent(self) -> Iterator[SQLiteConnection]:
-        # As neither reader nor writer to the pool, whose writer lock outlives a connection that fails to open.
-        try:
-            connection = self.pool.get_connection()
-        except ConnectionUnavailableError as error:
-            raise DatabaseUnreachable("locked", "all connections are in use") from error
-        except ConnectionPoolClosedError as error:
-            raise DatabaseUnreachable("gone", "the log is closed") from error
-        try:
-            yield connection
-        finally:
-            self.pool.put_connection(connection)
-
-    def _require_same_file(self) -> None:
-        if self.path is None:
-            return
-        try:
-            status = os.stat(self.path)
-        except OSError as error:
-            raise DatabaseUnreachable("gone", f"{self.path}: {error.strerror}") from error
-        identity = (status.st_dev, status.st_ino)
-        if self._identity is None:
-            self._identity = identity
-        if self._identity != identity:
-            raise DatabaseUnreachable("gone", f"{self.path} is not the file that was opened")
 
 
 class LogRecorder(SQLiteApplicationRecorder):
@@ -299,41 +117,7 @@ class SQLiteLogFactory(SQLiteFactory):
     def __init__(self, env: Environment | EnvType | None) -> None:
         # The library's own constructor reads a database name and builds its own pool from it.
         InfrastructureFactory.__init__(self, env)
-        self.datastore = LogDatastore(path_of(self.env[DATABASE_URL]), create=self.env_create_table())
-
-
-def path_of(url: str) -> Path | None:
-    """The file that `sqlite:///PATH` names, made absolute; None for the log in memory."""
-    name = url.removeprefix("sqlite:///")
-    return None if name == MEMORY else Path(name).resolve()
-
-
-class WritingLock:
-    """The right to append to one SQLite file, held by one open log on the machine until it is let go.
-
-    A lock file stands beside the database, as SQLite's own locks would be lost with any other
-    descriptor of the database file. It stays when the lock goes: deleting it would let two in.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self.path = path.with_name(path.name + ".lock")
-        try:
-            self._file: IO[str] = self.path.open("a+", encoding="ascii")
-        except OSError as error:
-            raise DatabaseUnreachable("gone", f"{self.path}: {error.strerror}") from error
-        try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            self._file.seek(0)
-            holder = self._file.read().strip()
-            self._file.close()
-            raise AlreadyServed(str(path), holder) from None
-        self._file.truncate(0)
-        self._file.write(str(os.getpid()))
-        self._file.flush()
-
-    def release(self) -> None:
-        self._file.close()
+        self.datastore: LogDatastore = LogDatastore(path_of(self.env[DATABASE_URL]), create=self.env_create_table())
 
 
 class SQLiteLog(RecordedLog):
@@ -348,6 +132,7 @@ class SQLiteLog(RecordedLog):
         self._datastore = application.factory.datastore
         self._lock = lock
         self._is_exclusive = is_exclusive
+        self._write_back = WriteBack(self._datastore.write_back) if lock is not None else None
 
     @classmethod
     def open(cls, url: str, *, create: bool, exclusive: bool) -> "SQLiteLog":
@@ -383,6 +168,8 @@ class SQLiteLog(RecordedLog):
         if not self._is_exclusive:
             raise LogIsReadOnly("this log was opened beside its writer, to read")
         super().append(rows, remembered)
+        if self._write_back is not None:
+            self._write_back.committed(len(rows))
 
     def _select(self, query: str, *parameters: Parameter) -> list[tuple[Any, ...]]:
         with self._datastore.transaction(commit=False) as cursor:
@@ -431,6 +218,8 @@ class SQLiteLog(RecordedLog):
         return self._check_of(counts, schema_version=version, bytes_on_disk=size, problems=problems, warnings=[])
 
     def close(self) -> None:
+        if self._write_back is not None:
+            self._write_back.close()
         super().close()
         if self._lock is not None:
             self._lock.release()

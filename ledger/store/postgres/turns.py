@@ -11,7 +11,7 @@ from typing import Final
 
 import psycopg
 
-from ledger.store.postgres_connections import Connections, LogConnection, reason_of
+from ledger.store.postgres.connections import Connections, LogConnection, reason_of
 from ledger.store.recorded import risen
 
 # "turn" in ASCII: the class of our advisory lock in the database.

@@ -12,7 +12,7 @@ from typing import Final
 import psycopg
 from psycopg import sql
 
-from ledger.store.postgres_connections import Connections, LogConnection
+from ledger.store.postgres.connections import Connections, LogConnection
 from ledger.store.snapshots import SCHEMA
 
 ANSWER_SECONDS: Final = 15
