@@ -32,11 +32,13 @@ from domain.refusals import (
     OccurredAtIsInTheFuture,
     Refusal,
 )
-from domain.register import Register
+from domain.register import PERSONAL, Register
 from domain.rules import replacement
-from domain.rules.replacement import ACTS, Replacement
+from domain.rules.acts import roles_of
+from domain.rules.replacement import Replacement
 from domain.rules.ruling import FUTURE_MAX, UNKNOWN_SCOPE, AnyRule, Call, Named, Roles, Rule, unknown
 from domain.rules.transfer_case import agreement_of, request_of
+from domain.rules.treasury import invoice_scope
 
 
 class Countersigner(Value):
@@ -113,15 +115,15 @@ class ReplacementIsOfAnotherKind(Refusal):
 # What is corrected.
 
 _REMEDIES = {"agreement": "denounce", "invoice": "credit-note", "authority": "later-record", "facility": "later-record"}
+"""By the kind of stream, how facts of it are put right that are not a person's alone."""
 
 
 def _remedy(wrong: Event) -> str | None:
     """How a fact of that kind is put right otherwise; `None` where correcting it is the way."""
     if isinstance(wrong.body, HoldPlaced | HoldLifted):
         return "lift"
-    if isinstance(wrong.body, FactCorrected) or type(wrong.body) in ACTS:
-        return None
-    return _REMEDIES.get(wrong.stream.partition(":")[0], "none")
+    kind = wrong.stream.partition(":")[0]
+    return None if kind in PERSONAL else _REMEDIES.get(kind, "none")
 
 
 def _file(register: Register, event: Event) -> PersonFile | None:
@@ -144,15 +146,20 @@ def _first_wrong(register: Register, event: Event) -> Event:
 
 def _roles(register: Register, ask: CorrectFact) -> Roles:
     event = register.event(ask.corrects)
-    act = ACTS.get(type(_first_wrong(register, event).body)) if event is not None else None
-    return act.roles if act is not None and isinstance(act.roles, tuple) else ()
+    return roles_of(register, _first_wrong(register, event)) if event is not None else ()
 
 
 def _scope(register: Register, ask: CorrectFact) -> AgreementId | None:
     event = register.event(ask.corrects)
     if event is None:
         return UNKNOWN_SCOPE
-    transfer = _transfer(register, _first_wrong(register, event))
+    fact = _first_wrong(register, event)
+    match fact.stream.split(":"):
+        case ["agreement", agreement]:
+            return AgreementId(agreement)
+        case ["invoice", _, number]:
+            return invoice_scope(register, number)
+    transfer = _transfer(register, fact)
     return agreement_of(register, transfer) if transfer is not None else None
 
 
@@ -235,7 +242,7 @@ def _lacks(register: Register, ask: CorrectFact, call: Call) -> Iterator[Refusal
     if wrong is None:
         yield EventIsUnknown(ask.corrects)
         return
-    if given is not None and type(wrong.body) in ACTS and _remedy(wrong) is None:
+    if given is not None and not isinstance(wrong.body, FactCorrected) and _remedy(wrong) is None:
         unfit = list(replacement.malformed(wrong, given))
         yield from unfit or unknown(register, replacement.names(wrong, given), call.by.authority)
     yield from unknown(register, _named_beside(ask), call.by.authority)

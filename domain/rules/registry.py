@@ -12,6 +12,7 @@ from datetime import date, datetime
 from itertools import combinations
 from typing import Literal
 
+from msgspec.structs import replace
 from pydantic import Field
 
 from domain.closed_lists import FacilityKind, RoleName
@@ -278,6 +279,13 @@ def _regime_roles(register: Register, ask: SetFacilityRegime) -> tuple[str, ...]
     if register.facility(ask.facility) is None or not register.knows("authority", ask.supervising_authority):
         return ()
     return (*OVERSIGHT, *STATES_OWN) if _asks_about_use(register, ask) else REGISTRAR
+
+
+def roles_of_regime(place: FacilityFile, regime: FacilityRegimeSet) -> tuple[str, ...]:
+    """Those that a regime on record was asked for with: whose it was, the supervisor until then decides."""
+    until_then = replace(place, regimes=place.regimes[: place.regimes.index(regime)])
+    is_about_use = until_then.supervisor_at(regime.from_) == regime.supervising_authority
+    return (*OVERSIGHT, *STATES_OWN) if is_about_use else REGISTRAR
 
 
 def _regime_refusals(register: Register, ask: SetFacilityRegime, call: Call) -> Iterator[Refusal]:

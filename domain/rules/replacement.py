@@ -16,17 +16,11 @@ from domain.commands import Command, FieldName, Time, Value, body_of, parse
 from domain.events.event import Body, DualFact, Event, stream_id
 from domain.events.person import (
     CustodyBasisRecorded,
-    CustodyOpened,
     HandoverAccepted,
     HandoverOffered,
     HandoverRefused,
-    HoldLifted,
-    HoldPlaced,
-    MovedWithin,
     PersonRegistered,
     PersonReleased,
-    PresenceReported,
-    ReleaseDateSet,
     ReleaseDeclaredErroneous,
     ReleaseOrdered,
     ReleaseVerified,
@@ -34,14 +28,13 @@ from domain.events.person import (
 from domain.events.transfer import (
     ConditionEvidenced,
     TransferApproved,
-    TransferCancelled,
-    TransferRejected,
     TransferRequested,
 )
 from domain.legal.case import Outcome
 from domain.refusals import BodyIsMalformed, CodeIsNotListed, Refusal, TimeHasNoOffset
-from domain.rules import approval, custody, handover, hold, person, release, transfer
-from domain.rules.ruling import AnyRule, Named
+from domain.rules import approval, transfer
+from domain.rules.acts import ACTS
+from domain.rules.ruling import Named
 
 ConditionKey = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]*/[a-z0-9][a-z0-9-]*$", max_length=129)]
 
@@ -71,35 +64,6 @@ class Replacement(Value):
     precision: Literal["minute", "day"] | None = None
     body: dict[Annotated[str, Field(max_length=64)], JsonValue]
 
-
-_RULE_OF = {
-    rule.command: rule
-    for module in (person, hold, transfer, approval, handover, custody, release)
-    for rule in module.RULES
-}
-ACTS: dict[type[Body], AnyRule] = {
-    PersonRegistered: _RULE_OF[person.RegisterPerson],
-    CustodyBasisRecorded: _RULE_OF[person.RecordBasis],
-    ReleaseDateSet: _RULE_OF[person.SetReleaseDate],
-    HoldPlaced: _RULE_OF[hold.PlaceHold],
-    HoldLifted: _RULE_OF[hold.LiftHold],
-    TransferRequested: _RULE_OF[transfer.RequestTransfer],
-    ConditionEvidenced: _RULE_OF[transfer.EvidenceCondition],
-    TransferCancelled: _RULE_OF[transfer.CancelTransfer],
-    TransferApproved: _RULE_OF[approval.ApproveTransfer],
-    TransferRejected: _RULE_OF[approval.RejectTransfer],
-    HandoverOffered: _RULE_OF[handover.OfferHandover],
-    HandoverAccepted: _RULE_OF[handover.AcceptHandover],
-    HandoverRefused: _RULE_OF[handover.RefuseHandover],
-    CustodyOpened: _RULE_OF[custody.OpenCustody],
-    MovedWithin: _RULE_OF[custody.RecordMoveWithin],
-    PresenceReported: _RULE_OF[custody.ReportPresence],
-    ReleaseOrdered: _RULE_OF[release.OrderRelease],
-    PersonReleased: _RULE_OF[release.RecordRelease],
-    ReleaseVerified: _RULE_OF[release.VerifyRelease],
-    ReleaseDeclaredErroneous: _RULE_OF[release.DeclareReleaseErroneous],
-}
-"""The act that recorded each kind of fact about a person or a transfer."""
 
 _AS_RECORDED: dict[type[Body], type[Command]] = {
     TransferRequested: RecordedRequest,

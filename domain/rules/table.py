@@ -2,42 +2,13 @@
 
 from __future__ import annotations
 
-from types import ModuleType
-
-from domain.rules import (
-    agreement,
-    approval,
-    closing,
-    correction,
-    custody,
-    fee_schedule,
-    handover,
-    hold,
-    invoicing,
-    payment,
-    person,
-    registry,
-    release,
-    transfer,
-)
+from domain.rules import correction
+from domain.rules.acts import BILLED, PERSONAL, REGISTERED_AND_AGREED
 from domain.rules.ruling import AnyRule
 
-MODULES: tuple[ModuleType, ...] = (
-    registry,
-    agreement,
-    fee_schedule,
-    person,
-    hold,
-    transfer,
-    approval,
-    handover,
-    custody,
-    release,
-    correction,
-    closing,
-    invoicing,
-    payment,
-)
-
-RULES: dict[str, AnyRule] = {rule.command.name: rule for module in MODULES for rule in module.RULES}
+RULES: dict[str, AnyRule] = {
+    rule.command.name: rule
+    for module in (*REGISTERED_AND_AGREED, *PERSONAL, correction, *BILLED)
+    for rule in module.RULES
+}
 """Wire name of a command → its act, in the order of the subjects."""
