@@ -28,7 +28,7 @@ from ledger.http.watched import Seen, Watched
 from ledger.writer.submission import Group, Outcome
 
 HEAD_BYTES_MAX: Final = 16_384
-"""How long the head of a request may be (TRUST §14.7), to within what is read at once: the parser knows no end."""
+"""How long the head of a request may be, to within what is read at once: the parser knows no end."""
 _LENGTH_DIGITS: Final = len(str(COMMAND_BYTES_MAX))
 
 
@@ -47,9 +47,29 @@ class CommandProtocol(HttpToolsProtocol):
         self._watched = config.loaded_app
         self._exchange: _Exchange | None = None
         self._head_bytes: int | None = None
+        # For how many looks the rest of a head or of a body has been waited for; `None` while nothing has begun.
+        self._looks: int | None = 0
+
+    def look_after(self, looks_max: int) -> None:
+        """Close the connection at the first look after so many at which the same head or the same body was not whole.
+
+        Looks are counted instead of time: between two of them the loop reads what has come, so nobody is sent away for
+        a halt of this process. While a whole request waits for its answer, those behind it are not waited for.
+        """
+        cycle = cast("RequestResponseCycle | None", self.cycle)
+        answer_is_owed = (
+            cycle is not None and not cycle.response_complete and (bool(self.pipeline) or not cycle.more_body)
+        )
+        if self._looks is None or answer_is_owed:
+            return
+        self._looks += 1
+        if self._looks > looks_max:
+            self.transport.close()
 
     def data_received(self, data: bytes) -> None:
         """Read on, but for a head without end."""
+        if self._looks is None:
+            self._looks = 0
         if self._head_bytes is not None:
             self._head_bytes += len(data)
         super().data_received(data)
@@ -59,11 +79,14 @@ class CommandProtocol(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         """A head begins."""
         self._head_bytes = 0
+        if self._looks is None:
+            self._looks = 0
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
         """The head is whole."""
         self._head_bytes = None
+        self._looks = 0
         super().on_headers_complete()
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
@@ -86,6 +109,7 @@ class CommandProtocol(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         """The body of the latest request is whole."""
+        self._looks = None
         super().on_message_complete()
         exchange = self._exchange
         if exchange is not None and exchange.cycle is self.cycle:

@@ -1,22 +1,42 @@
-"""The server: it ends the streams first when it is told to stop, as they would never end by themselves."""
+"""The server: it sends away who never comes to an end of asking, and ends the streams first when it is told to stop."""
 
 from __future__ import annotations
 
 import socket
+from collections.abc import Callable
+from typing import Final
 
 import uvicorn
 
-from ledger.http.feed.live import LiveLog
+from ledger.http.exchange import CommandProtocol
+
+SENDING_SECONDS_MAX: Final = 10
+"""How long a client may take over the head of a request, and as long again over its body."""
+_TICKS_A_SECOND: Final = 10
 
 
 class Server(uvicorn.Server):
-    """Uvicorn's server over an application whose streams tell from `live`."""
+    """Uvicorn's server over an application whose streams, which never end by themselves, `end_streams` ends."""
 
-    def __init__(self, config: uvicorn.Config, live: LiveLog) -> None:
+    def __init__(
+        self,
+        config: uvicorn.Config,
+        end_streams: Callable[[], None],
+        sending_seconds_max: int = SENDING_SECONDS_MAX,
+    ) -> None:
         super().__init__(config)
-        self._live = live
+        self._end_streams = end_streams
+        self._sending_seconds_max = sending_seconds_max
+
+    async def on_tick(self, counter: int) -> bool:
+        """Look after every connection, once a second; one look for all costs less than a timer for each."""
+        if counter % _TICKS_A_SECOND == 0:
+            for connection in tuple(self.server_state.connections):
+                assert isinstance(connection, CommandProtocol)
+                connection.look_after(self._sending_seconds_max)
+        return await super().on_tick(counter)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Stop listening, end the streams, and answer what else is under way."""
-        self._live.stop()
+        self._end_streams()
         await super().shutdown(sockets)

@@ -166,7 +166,7 @@ def answer_requests(service: Service, listener: socket.socket, *, read_only: boo
     spare_the_register_from_collection()
     log.info("serving", address=address(listener), position=service.writer.register.position)
     try:
-        Server(config, live).run(sockets=[listener])
+        Server(config, live.stop).run(sockets=[listener])
     finally:
         log.info("stopped", position=service.writer.register.position)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 import signal
@@ -15,27 +16,43 @@ from contextlib import contextmanager
 import uvicorn
 
 from ledger.http.exchange import CommandProtocol
+from ledger.http.server import Server
 from ledger.http.watched import Watched
 
 PROGRAM = "import sys; from ledger.cli import main; sys.exit(main())"
 PATIENCE = 60
 
 
-class _Server(uvicorn.Server):
-    """Says when it listens."""
+class InThread(Server):
+    """The server in a thread of this process: says when it listens, and lets a second pass when it is told to."""
 
-    def __init__(self, config: uvicorn.Config) -> None:
-        super().__init__(config)
+    def __init__(self, config: uvicorn.Config, sending_seconds_max: int) -> None:
+        super().__init__(config, end_streams=lambda: None, sending_seconds_max=sending_seconds_max)
         self.listens = threading.Event()
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
+        self._loop = asyncio.get_running_loop()
         self.listens.set()
+
+    def pass_seconds(self, seconds: int) -> None:
+        """Do what it does once a second so often, beside what it does by itself."""
+        assert self._loop is not None
+        for _ in range(seconds):
+            asyncio.run_coroutine_threadsafe(self.on_tick(0), self._loop).result(PATIENCE)
 
 
 @contextmanager
 def served(app: Watched) -> Iterator[str]:
     """The address at which a thread of this process serves the application."""
+    with serving(app, sending_seconds_max=2 * PATIENCE) as (_, address):
+        yield address
+
+
+@contextmanager
+def serving(app: Watched, *, sending_seconds_max: int) -> Iterator[tuple[InThread, str]]:
+    """The same, and the server."""
     listener = socket.create_server(("127.0.0.1", 0), backlog=2_048)
     # The loop of this thread, unlike the product's own, lets the end of an answer wait for the client otherwise.
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -49,12 +66,12 @@ def served(app: Watched) -> Iterator[str]:
         # Longer than anybody waits: what ends a connection in a test is what the test is about.
         timeout_keep_alive=2 * PATIENCE,
     )
-    server = _Server(config)
+    server = InThread(config, sending_seconds_max)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
     thread.start()
     try:
         assert server.listens.wait(PATIENCE)
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        yield server, f"http://127.0.0.1:{listener.getsockname()[1]}"
     finally:
         server.should_exit = True
         thread.join(PATIENCE)
