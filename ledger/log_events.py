@@ -8,11 +8,12 @@ import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import ClassVar
 
 import msgspec
 
 from domain.events.event import Event
-from ledger.store import EventLog
+from ledger.store import DatabaseUnreachable, EventLog
 from ledger.store.leaf import read_event, text64
 from projections import Stored
 
@@ -23,6 +24,7 @@ class LogEvents:
 
     log: EventLog
     url: str | None = None
+    outages: ClassVar[tuple[type[Exception], ...]] = (DatabaseUnreachable,)
 
     def read_events(self, after: int, limit: int, wanted: Callable[[str], bool] | None = None) -> Sequence[Event]:
         """The events at `after` + 1 and up, at most `limit`, or those of them whose stream is wanted."""

@@ -25,6 +25,10 @@ class Stored(NamedTuple):
 class EventSource(Protocol):
     """What the views need of the log."""
 
+    @property
+    def outages(self) -> tuple[type[Exception], ...]:
+        """What any of these raises while the log can't be reached."""
+
     def read_events(self, after: int, limit: int, wanted: Callable[[str], bool] | None = None) -> Sequence[Event]:
         """The events at `after` + 1 and up, at most `limit`, without a hole; raises one of `UNREADABLE`.
 

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from threading import Event as Signal
 from threading import Lock
@@ -19,9 +19,10 @@ from projections.engine.asking import Answer, Reader, ViewIsBehind, ViewIsUnknow
 from projections.engine.database import Database, RebuildIsRunning, TableIsGone, open_database
 from projections.engine.driving import lines, parking, sharing
 from projections.engine.driving.comparing import Comparison, digest
+from projections.engine.driving.goal import Task
 from projections.engine.driving.lines import Line, names_of
 from projections.engine.driving.parking import LeftOut, Skipped
-from projections.engine.driving.rebuilding import Progress, Rebuild, RebuildFailed, Rebuilt, Task, drop_retired
+from projections.engine.driving.rebuilding import Progress, Rebuild, RebuildFailed, Rebuilt, drop_retired
 from projections.engine.driving.running import Runner
 from projections.engine.driving.status import STALLED_AFTER, State, ViewStatus, eta_seconds, trend_of
 from projections.engine.instants import kept, read, shown, shown_or_none, utc_now
@@ -162,13 +163,14 @@ class Views:
             of_facts = self._parked_by_facts(session, name)
         if position is None:
             streams = {one.stream for one in aside.values() if one.kind == "parked" and one.stream not in of_facts}
-            return self._retried(name, frozenset(streams), None, progress) if streams else []
+            return self._retried(self._retry_of(name, streams), progress) if streams else []
         one = aside.get(position)
         if one is None:
             raise EventIsNotParked(name, position)
         if one.stream in of_facts:
             raise EventIsNotParked(name, position, f"the persons' facts leave it out; retry {person_facts.NAME}")
-        return self._retried(name, frozenset([one.stream]), position if one.kind == "skipped" else None, progress)
+        lifted = position if one.kind == "skipped" else None
+        return self._retried(self._retry_of(name, [one.stream], lifted=lifted), progress)
 
     def skip(
         self,
@@ -183,7 +185,7 @@ class Views:
         """Decide that a view leaves out an event that it could not apply, for ever, and try the rest of its stream.
 
         The decision stands also where the rest can't be applied, which raises `RebuildFailed`; what was parked then
-        stays parked. Raises `EventIsNotParked`.
+        stays parked. Nothing is decided where this raises `EventIsNotParked` or `RebuildIsRunning`.
         """
         line = self._line(name)
         with self.database.reading() as session:
@@ -195,12 +197,9 @@ class Views:
             raise EventIsNotParked(name, position, f"the persons' facts leave it out; skip it in {person_facts.NAME}")
         if one.error is None:
             raise EventIsNotParked(name, position, "it was not tried, it only follows another in its stream")
-        with self.database.writing() as session:
-            decided = kept(self._clock())
-            parking.skip(
-                session, Skipped(name, position, one.stream, authority, officer, reason, decided, lifted_at=None)
-            )
-        return self._retried(name, frozenset([one.stream]), None, progress)
+        now = kept(self._clock())
+        decided = Skipped(name, position, one.stream, authority, officer, reason, now, lifted_at=None)
+        return self._retried(self._retry_of(name, [one.stream], decided=decided), progress)
 
     def digest(self, name: str) -> str:
         """SHA-256 in hex over the view's rows in the order of their keys."""
@@ -283,11 +282,13 @@ class Views:
             rebuild.build(progress or (lambda _done, _total: None))
             return rebuild.finish(switches=switches)
 
-    def _retried(
-        self, name: str, streams: frozenset[str], lifted: int | None, progress: Progress | None
-    ) -> list[Rebuilt]:
+    def _retry_of(
+        self, name: str, streams: Iterable[str], *, decided: Skipped | None = None, lifted: int | None = None
+    ) -> Task:
         folding = [one for one in self._views if self._views[one].folds] if name == person_facts.NAME else []
-        task = Task(names=[name, *folding], tried=streams, lifted=lifted)
+        return Task(names=[name, *folding], tried=frozenset(streams), decided=decided, lifted=lifted)
+
+    def _retried(self, task: Task, progress: Progress | None) -> list[Rebuilt]:
         try:
             return self._rebuilt(task, lambda _: True, progress)
         except RebuildFailed as failed:
@@ -367,8 +368,11 @@ def _prepare(database: Database, source: EventSource, views: Mapping[str, View])
         lines.prepare(session)
         parking.prepare(session)
         sharing.prepare(session)
-        for line in _stale(session, source, views):
+        stale = _stale(session, source, views)
+        for line in stale:
             lines.retire(session, line)
+        if any(line.role == "building" for line in stale):
+            sharing.give_up(session)
         for name in views.keys() - lines.live_lines(session).keys():
             lines.begin(session, views[name], "live")
     try:
@@ -380,7 +384,10 @@ def _prepare(database: Database, source: EventSource, views: Mapping[str, View])
 
 
 def _stale(session: Session, source: EventSource, views: Mapping[str, View]) -> list[Line]:
-    """The live lines that cannot go on: of no view we know, of another version, of another log."""
+    """The lines that cannot go on: of no view we know, of another version, of another log.
+
+    What was being built to take a line's place goes with it: of another log it may hold events beyond its position.
+    """
     live = lines.live_lines(session)
     stale = {
         name
@@ -389,4 +396,4 @@ def _stale(session: Session, source: EventSource, views: Mapping[str, View]) -> 
     }
     if person_facts.NAME in stale or person_facts.NAME not in live:
         stale |= {name for name in live if name in views and views[name].folds}
-    return [line for name, line in live.items() if name in stale]
+    return [line for line in lines.lines(session) if line.role != "retired" and line.view in stale]

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, ClassVar
 
 import msgspec
 import psycopg
@@ -38,6 +38,7 @@ FOLDING = ("people", "current_custody", "custody_timeline", "roll", "occupancy")
 class ListSource:
     """A log that is a list; it may grow, and `unreadable` positions can't be decoded."""
 
+    outages: ClassVar[tuple[type[Exception], ...]] = (ConnectionError,)
     events: list[Event] = field(default_factory=list)
     unreadable: set[int] = field(default_factory=set)
 
@@ -68,6 +69,13 @@ class ListSource:
 
     def wait_for(self, after: int, timeout: float) -> bool:
         return len(self.events) > after
+
+
+class Away(ListSource):
+    """A log whose events are handed out in order; while it is away nobody can read back single ones."""
+
+    def read_at(self, positions: Sequence[int]) -> Sequence[Event]:
+        raise ConnectionError("the log is gone")
 
 
 def open_story(url: str = MEMORY, views: Mapping[str, View] = VIEWS) -> tuple[Scene, Views]:

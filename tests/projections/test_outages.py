@@ -9,12 +9,13 @@ from contextlib import closing
 
 import pytest
 
-from projections import ViewsUnreachable, people
+from projections import VIEWS, ViewsUnreachable, people
 from projections.engine import sqlite
 from projections.engine.database import views_path
+from projections.engine.views import open_views
 from tests.engines import EXTERNAL_SERVER, Server, wheel_server
 from tests.projections.lives import story
-from tests.projections.stage import now, registry, views_over
+from tests.projections.stage import Away, now, registry, views_over
 from tests.projections.test_running import digests
 
 
@@ -34,6 +35,22 @@ def test_a_locked_file_is_told_and_served_again(sqlite_url: str, monkeypatch: py
         other.execute("ROLLBACK")
     views.catch_up()
     assert digests(views) == digests(views_over(events))
+    views.close()
+
+
+def test_a_log_that_goes_while_facts_are_read_back_is_no_fault_of_an_event(database_url: str) -> None:
+    events = story().events()
+    views_over(events[:30], database_url).close()
+    views = open_views(database_url, Away(events), VIEWS)
+    with pytest.raises(ConnectionError):
+        views.catch_up()
+    assert {(status.parked, status.state) for status in views.status()} == {(0, "behind")}
+    with pytest.raises(ConnectionError):
+        views.rebuild()
+    views.close()
+    views = views_over(events, database_url)
+    assert digests(views) == digests(views_over(events))
+    assert all(result.switched for result in views.rebuild())
     views.close()
 
 

@@ -14,6 +14,7 @@ from projections import (
     VIEWS,
     EventIsNotParked,
     RebuildFailed,
+    RebuildIsRunning,
     ViewIsBehind,
     Views,
     audit_trail,
@@ -293,6 +294,18 @@ def test_a_view_that_can_apply_next_to_nothing_stops(monkeypatch: pytest.MonkeyP
     assert [status.state for status in views.status("roll")] == ["current"]
     views.retry("roll")
     assert views.digest("roll") == views_over(events).digest("roll")
+
+
+def test_nothing_is_decided_while_a_rebuild_runs(database_url: str) -> None:
+    events = story().events()
+    poison = acceptance_of(events)
+    views = views_over(events, database_url, with_apply("roll", refusing(poison)))
+    with views.database.rebuilding(), pytest.raises(RebuildIsRunning):
+        skipped(views, "roll", poison)
+    assert views.left_out("roll")[1] == []
+    skipped(views, "roll", poison)
+    assert [decision.position for decision in views.left_out("roll")[1]] == [poison]
+    views.close()
 
 
 def test_a_strict_rebuild_fails_at_the_parked_event_and_goes_on_from_there(monkeypatch: pytest.MonkeyPatch) -> None:

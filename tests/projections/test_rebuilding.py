@@ -16,7 +16,8 @@ import pytest
 from ledger.service import LogEvents
 from projections import VIEWS, RebuildFailed, RebuildIsRunning, ViewIsUnknown, Views, current_custody, open_views, roll
 from projections.engine.driving import lines, rebuilding
-from projections.engine.driving.rebuilding import Rebuild, Task
+from projections.engine.driving.goal import Task
+from projections.engine.driving.rebuilding import Rebuild
 from projections.engine.instants import utc_now
 from projections.engine.tables import Rows, Session
 from projections.engine.view import Batch

@@ -6,19 +6,20 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from ledger.service import LogEvents
 from projections import VIEWS, RebuildFailed, RebuildIsRunning, Views, open_views
 from projections.engine import sqlite
 from projections.engine.database import views_path
-from projections.engine.driving import lines, sharing
+from projections.engine.driving import lines, pace, sharing
 from projections.engine.driving.sharing import Half, HalfIsTaken, Pages
 from tests.projections.lives import story
-from tests.projections.stage import ListSource, open_story, views_over, with_apply
+from tests.projections.stage import Away, ListSource, open_story, views_over, with_apply
 from tests.projections.test_parking import refusing
 from tests.projections.test_running import acceptance_of, digests
 from tests.scene import Scene
@@ -215,6 +216,41 @@ def test_whoever_has_lost_the_right_to_rebuild_leaves_the_lines_to_whoever_has_i
     assert standing() == left[0]
 
 
+def test_one_that_is_gone_on_with_stands_back_for_the_live_views(
+    sqlite_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that was shared out while nobody served, cut off, and asked for again beside a server."""
+    with opened(sqlite_url, Unhelped) as (scene, views):
+        interrupted(views)
+        other = open_views(sqlite_url, LogEvents(scene.log))
+        assert other.database.owned(VIEWS) == set(VIEWS)
+        scene.do("north", "register-person", person="p-eve", identity_status="established", attributes={})
+        built: list[int] = []
+
+        def live_views_move(_seconds: float) -> None:
+            built.extend(half.position for half in halves(views))
+            other._runner.step()
+
+        monkeypatch.setattr(pace, "sleep", live_views_move)
+        assert all(result.switched and result.comparison.is_equal for result in views.rebuild())
+        assert built == [18, 0], "it wrote one page, then nothing until the live views had moved"
+        assert {status.position for status in views.status()} == {scene.log.head()}
+        other.close()
+
+
+def test_a_helper_leaves_its_half_to_whoever_asked_once_another_process_drives_the_views(database_url: str) -> None:
+    with opened(database_url, Unhelped) as (scene, views):
+        interrupted(views)
+        task = msgspec.json.encode(halves(views)[1]).decode()
+        other = open_views(database_url, LogEvents(scene.log))
+        assert other.database.owned(VIEWS) == set(VIEWS)
+        views.assist(task)
+        assert halves(views)[1].position == 0
+        other.close()
+        views.assist(task)
+        assert halves(views)[1].position == scene.log.head()
+
+
 @pytest.mark.parametrize("kind", [Standing, Writing])
 def test_a_helper_that_keeps_us_waiting_is_not_waited_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: type[LogEvents]
@@ -236,6 +272,56 @@ def test_a_helper_that_has_died_before_it_was_told_is_ended_as_any() -> None:
     helper.stdin.write(b"a task")
     sharing.stop(helper)
     assert helper.stdin.closed
+
+
+def test_halves_of_another_log_are_not_gone_on_with(sqlite_url: str) -> None:
+    """A log that was restored from a backup and went another way: the halves stand beyond what both have in common."""
+    events = story().events()
+    views = views_over(events, sqlite_url)
+    halfway = len(events) // 2
+
+    def cancel(done: int, _total: int) -> None:
+        if done >= halfway - 9:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        views.rebuild(progress=cancel)
+    own, other = halves(views)
+    assert own.position > halfway > other.position
+    views.close()
+    went = [msgspec.structs.replace(event, leaf_hash=f"restored-{event.position}") for event in events[halfway:-9]]
+    views = views_over([*events[:halfway], *went], sqlite_url)
+    assert halves(views) == []
+    assert {status.building for status in views.status()} == {None}
+    assert all(result.comparison.is_equal for result in views.rebuild())
+    views.close()
+
+
+def test_with_one_view_of_another_version_all_that_was_shared_out_goes(sqlite_url: str) -> None:
+    """No line of a shared rebuild holds every event up to its position, and the halves alone say which it holds."""
+    events = story().events()
+    views = views_over(events, sqlite_url)
+    interrupted(views)
+    views.close()
+    newer = {**VIEWS, "roll": replace(VIEWS["roll"], version=VIEWS["roll"].version + 1)}
+    views = views_over(events, sqlite_url, newer)
+    assert halves(views) == []
+    assert {status.building for status in views.status()} == {None}
+    assert all(result.comparison.is_equal for result in views.rebuild())
+    views.close()
+
+
+def test_a_log_that_is_away_leaves_the_halves_where_they_are() -> None:
+    events = story().events()
+    views = views_over(events)
+    interrupted(views)
+    before = halves(views)
+    views._source = Away(events)
+    with pytest.raises(ConnectionError):
+        views.rebuild()
+    assert [half.position for half in halves(views)] == [half.position for half in before]
+    views._source = ListSource(events)
+    assert all(result.switched for result in views.rebuild())
 
 
 def test_a_shared_rebuild_is_as_strict_as_any() -> None:

@@ -7,13 +7,16 @@ more than one page's time for each of theirs, whatever is asked of the machine.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from time import perf_counter, sleep
 from typing import Final
 
 from projections.engine import person_facts
+from projections.engine.collecting import uncollected
 from projections.engine.database import Database
 from projections.engine.driving import lines
 from projections.engine.source import EventSource
+from projections.engine.tables import Deferred, Session
 
 PAGE_FIRST: Final = 250
 PAGE_MIN: Final = 25
@@ -38,9 +41,22 @@ class Pace:
         """Whether another process that drives the live views has to wait while a page is written."""
         return self._database.has_one_writer and bool(self._database.driven_elsewhere([person_facts.NAME]))
 
-    def begin(self) -> None:
-        """From here on others wait for the page."""
-        self._began = perf_counter()
+    def write(self, claim: Callable[[Session], None], apply: Callable[[Session], None]) -> None:
+        """Apply a page in one transaction, whose `claim` raises where the page is no longer for us to write."""
+        with uncollected(), self._database.writing() as session:
+            self._began = perf_counter()
+            claim(session)
+            apply(session)
+
+    def write_worked_out(self, claim: Callable[[Session], None], apply: Callable[[Session], None]) -> None:
+        """The same for a page of which nothing is read back: others write while it is worked out."""
+        with uncollected(), self._database.reading() as session:
+            deferred = Deferred(session)
+            apply(deferred)
+        with self._database.writing() as session:
+            self._began = perf_counter()
+            claim(session)
+            deferred.write(session)
 
     def end(self) -> None:
         """A page is written: let others write, where they have to wait for that."""
@@ -55,12 +71,18 @@ class Pace:
         self._stand_back()
 
     def _stand_back(self) -> None:
-        """Write nothing while live views are behind the log, until they have moved."""
-        head, stood = self._source.head(), self._live()
-        deadline = perf_counter() + STAND_BACK_SECONDS_MAX
-        while stood < head and self._live() == stood and perf_counter() < deadline:
+        """Write nothing while live views have something to apply, until they have moved."""
+        head = self._source.head()
+        stood, deadline = self._slowest(head), perf_counter() + STAND_BACK_SECONDS_MAX
+        while stood < head and self._slowest(head) == stood and perf_counter() < deadline:
             sleep(LOOK_AGAIN_SECONDS)
 
-    def _live(self) -> int:
+    def _slowest(self, head: int) -> int:
+        """Where the slowest live view stands that has something to apply; the head where none has."""
         with self._database.reading() as session:
-            return min((line.position for line in lines.live_lines(session).values()), default=0)
+            live = lines.live_lines(session)
+        facts = live[person_facts.NAME]
+        # A view that has stopped will not move, and who folds never runs ahead of the persons' facts.
+        reach = facts.position if facts.error is not None else head
+        behind = [line.position for line in live.values() if line.error is None and line.position < reach]
+        return min(behind, default=head)

@@ -11,30 +11,25 @@ also leaves out what the live generation has parked, but for the streams it is t
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from itertools import count
 from typing import Final
 
 from projections.engine import person_facts
-from projections.engine.collecting import uncollected
 from projections.engine.database import Database, RebuildIsRunning, ViewsUnreachable
 from projections.engine.driving import lines, parking, sharing
+from projections.engine.driving.applying import OwnFacts, is_alone, not_the_event, readable, write_parted
 from projections.engine.driving.comparing import Comparison, compare
+from projections.engine.driving.goal import Goal, Task, aim, asides_of
 from projections.engine.driving.lines import Line
 from projections.engine.driving.pace import Pace
 from projections.engine.driving.parking import NOTHING_ASIDE, Aside
-from projections.engine.driving.running import (
-    NOT_THE_EVENT,
-    PAGE,
-    OwnFacts,
-    is_alone,
-    readable,
-    write_parted,
-)
+from projections.engine.driving.running import PAGE
 from projections.engine.person_facts import Facts
 from projections.engine.source import EventSource, Recorded, read_page, told
-from projections.engine.tables import Deferred, Session
+from projections.engine.tables import Session
 from projections.engine.view import Stretch, View
 
 Progress = Callable[[int, int], None]
@@ -73,28 +68,6 @@ class RebuildFailed(Exception):
         self.reason = reason
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Task:
-    """What to rebuild: the views, and of a retry the streams to try, `None` for a strict rebuild.
-
-    `lifted` is a skipped event of the views that is to be applied after all. `afresh` throws away what an earlier
-    rebuild has left unfinished.
-    """
-
-    names: Sequence[str]
-    tried: frozenset[str] | None = None
-    lifted: int | None = None
-    afresh: bool = False
-
-
-@dataclass(slots=True)
-class Goal:
-    """Up to where each line is to be built, and what it leaves out on the way."""
-
-    targets: dict[str, int] = field(default_factory=dict)
-    asides: dict[str, Aside] = field(default_factory=dict)
-
-
 class Rebuild:
     """One rebuild of some views in one pass over the log, under the right to rebuild.
 
@@ -118,6 +91,7 @@ class Rebuild:
         self._pace = Pace(database, source, PAGE)
         self._facts = Facts(source)
         self._own_facts = OwnFacts(source)
+        self._not_the_event = not_the_event(source)
         self._building: dict[str, Line] = {}
         self._goal = Goal()
         self._is_finished = False
@@ -127,7 +101,10 @@ class Rebuild:
         folds = any(self._views[name].folds for name in self._task.names)
         wanted = dict.fromkeys([*([person_facts.NAME] if folds else []), *self._task.names])
         with self._database.writing() as session:
-            asides = self._asides(session, wanted)
+            if self._task.decided is not None:
+                # It stands from here on, whatever comes of the rebuild.
+                parking.skip(session, self._task.decided)
+            asides = asides_of(session, self._views, self._task, wanted)
             found = self._of_halves(session, lines.building_lines(session), asides)
             for name in wanted:
                 line = found.get(name)
@@ -158,7 +135,7 @@ class Rebuild:
         self._build_shared(progress)
         for _ in range(ROUNDS_MAX):
             with self._database.reading() as session:
-                self._aim(session)
+                self._goal = aim(session, self._views, self._task)
             total = max(self._goal.targets.values(), default=0)
             progress(min(self._behind().values(), default=total), total)
             if not self._behind():
@@ -209,17 +186,14 @@ class Rebuild:
             facts = wanted[person_facts.NAME]
             if all(self._goes_on(session, line, asides[name], facts) for name, line in wanted.items()):
                 return found
-        sharing.forget(session)
-        left = {name: line for name, line in found.items() if f"{name}:{line.generation}" in shared[0].of.split()}
-        for line in left.values():
-            lines.retire(session, line)
+        left = sharing.give_up(session)
         return {name: line for name, line in found.items() if name not in left}
 
     def _build_shared(self, progress: Progress) -> None:
         """Go on with a rebuild that is shared out, or share out a long one; what fails is begun again, alone."""
         helps = not self._database.driven_elsewhere([person_facts.NAME])
         with self._database.writing() as session:
-            self._aim(session)
+            self._goal = aim(session, self._views, self._task)
             if not sharing.halves(session):
                 target = min(self._goal.targets.values())
                 begun = any(line.position for line in self._building.values())
@@ -230,45 +204,16 @@ class Rebuild:
         shared = sharing.Shared(self._database, self._source, self._views, self._building, self._clock)
         try:
             shared.run(progress, with_help=helps)
-        except NOT_THE_EVENT:
+        except self._not_the_event:
             raise
         except sharing.HalfIsTaken as taken:
             # The right to rebuild was lost, and whoever has it now goes on with these lines.
             raise RebuildIsRunning from taken
         except Exception:  # noqa: BLE001 - which view it was, and which event, is found out page by page
             with self._database.writing() as session:
-                sharing.forget(session)
-                for name, line in self._building.items():
-                    lines.retire(session, line)
+                sharing.give_up(session)
+                for name in self._building:
                     self._building[name] = lines.begin(session, self._views[name], "building")
-
-    def _aim(self, session: Session) -> None:
-        """Set the goal by where the live views are now; the persons' facts go as far as anybody who folds them."""
-        live = lines.live_lines(session)
-        targets = {name: live[name].position for name in self._task.names}
-        folding = [position for name, position in targets.items() if self._views[name].folds]
-        if folding and person_facts.NAME not in targets:
-            targets[person_facts.NAME] = max(folding)
-        self._goal = Goal(targets, self._asides(session, targets))
-
-    def _asides(self, session: Session, names: Mapping[str, object]) -> dict[str, Aside]:
-        """What each view leaves out, by position; who folds leaves out what the facts do."""
-        decided, live, tried = parking.decided(session), lines.live_lines(session), self._task.tried
-        found: dict[str, Aside] = {}
-        for name in sorted(names, key=lambda name: name != person_facts.NAME):
-            is_named = name in self._task.names
-            events = {}
-            if self._views[name].folds and name != person_facts.NAME:
-                events = {one.position: one.of_facts(name) for one in found[person_facts.NAME].events.values()}
-            if tried is not None:
-                for one in parking.aside_of(session, live[name]).events.values():
-                    if one.kind == "parked" and not (is_named and one.stream in tried):
-                        events.setdefault(one.position, one)
-            events.update(decided.get(name, NOTHING_ASIDE).events)
-            if is_named and self._task.lifted is not None:
-                events.pop(self._task.lifted, None)
-            found[name] = Aside(events)
-        return found
 
     def _behind(self) -> dict[str, int]:
         """The lines that have not come to their target, with where they stand."""
@@ -299,34 +244,24 @@ class Rebuild:
         if self._pace.is_shared:
             page = _alike(page)
         before = dict(self._building)
+        claim, apply = partial(_hold, building=before), partial(self._apply, page=page)
         if all(map(is_alone, page)):
             try:
-                self._write_later(page)
-            except (*NOT_THE_EVENT, RebuildFailed, RebuildIsRunning):
+                self._pace.write_worked_out(claim, apply)
+            except self._not_the_event:
+                raise
+            except (RebuildFailed, RebuildIsRunning):
                 raise
             except Exception:  # noqa: BLE001 - which view's rows can't be written is found out where each writes its own
-                self._building = before
+                self._building = dict(before)
             else:
                 return
-        with uncollected(), self._database.writing() as session:
-            self._pace.begin()
-            _hold(session, self._building)
-            self._apply(session, page)
-
-    def _write_later(self, page: Sequence[Recorded]) -> None:
-        before = dict(self._building)
-        with uncollected(), self._database.reading() as session:
-            deferred = Deferred(session)
-            self._apply(deferred, page)
-        with self._database.writing() as session:
-            self._pace.begin()
-            _hold(session, before)
-            deferred.write(session)
+        self._pace.write(claim, apply)
 
     def _come_up(self, session: Session) -> None:
         """Apply within this transaction what the live views have applied by now."""
         _hold(session, self._building)
-        self._aim(session)
+        self._goal = aim(session, self._views, self._task)
         while behind := self._behind():
             self._apply(session, self._read_page(min(behind.values()), PAGE))
 
@@ -353,7 +288,7 @@ class Rebuild:
         try:
             facts = self._building.get(person_facts.NAME, line)
             write_parted(session, self._views[line.view], line, facts, self._own_facts, stretch, parted)
-        except NOT_THE_EVENT:
+        except self._not_the_event:
             raise
         except Exception as fault:
             raise RebuildFailed(line.view, some[0].position, some[-1].position, told(fault)) from fault

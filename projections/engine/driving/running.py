@@ -15,20 +15,19 @@ from itertools import groupby
 from threading import Condition, Lock
 from threading import Event as Signal
 from time import monotonic
-from typing import Final, cast
+from typing import Final
 
-from domain.events.event import Event
-from domain.register import PERSONAL
 from projections.engine import person_facts
 from projections.engine.collecting import uncollected
 from projections.engine.database import Database, TableIsGone, ViewsUnreachable
 from projections.engine.driving import lines, parking
-from projections.engine.driving.lines import Line, names_of
-from projections.engine.driving.parking import NOTHING_ASIDE, STREAMS_PARKED_MAX, Aside, Parted
+from projections.engine.driving.applying import OwnFacts, not_the_event, readable, write_parted
+from projections.engine.driving.lines import Line
+from projections.engine.driving.parking import NOTHING_ASIDE, STREAMS_PARKED_MAX, Aside
 from projections.engine.person_facts import Facts
-from projections.engine.source import EventSource, Recorded, Unreadable, read_page, told
-from projections.engine.tables import Rows, Session
-from projections.engine.view import Batch, Stretch, View
+from projections.engine.source import EventSource, Recorded, read_page, told
+from projections.engine.tables import Session
+from projections.engine.view import Stretch, View
 
 PAGE: Final = 4_000
 FOLLOW_SECONDS: Final = 1.0
@@ -36,14 +35,8 @@ OUTAGE_SECONDS: Final = 0.5
 POLL_SECONDS: Final = 0.02
 TOGETHER_MAX: Final = 500
 """A page of more events is applied view by view, as it would keep other writers waiting for too long."""
-OWN_FACTS_KEPT_MAX: Final = 10_000
 OTHERS_SECONDS: Final = 10.0
 """How long catching up waits for the views that another process drives."""
-
-ALONE: Final = tuple(f"{kind}:" for kind in PERSONAL)
-"""What the streams begin with whose events are a person's alone."""
-NOT_THE_EVENT: Final = (ViewsUnreachable, TableIsGone, MemoryError)
-"""What may be raised while an event is applied and says nothing about it."""
 
 
 class Moves:
@@ -69,10 +62,6 @@ class Moves:
         return True
 
 
-class EventCannotBeRead(Exception):
-    """The event is stored, and this program does not understand it."""
-
-
 @dataclass(frozen=True, slots=True)
 class Work:
     """A page of the log for lines that stand right before it, and what they share."""
@@ -85,52 +74,6 @@ class Work:
     def after(self) -> int:
         """The position before the page."""
         return self.page[0].position - 1
-
-
-class OwnFacts:
-    """For each view that leaves events out, what it has read of the persons' facts: it folds others than the rest."""
-
-    def __init__(self, source: EventSource) -> None:
-        self._source = source
-        self._facts: dict[str, tuple[tuple[int, int], Facts]] = {}
-
-    def of(self, line: Line, facts_line: Line) -> Facts:
-        """Those of one generation of a view, which alone knows what it has left out, from one of the facts."""
-        generations = (line.generation, facts_line.generation)
-        found = self._facts.get(line.view)
-        if found is None or found[0] != generations:
-            found = self._facts[line.view] = (generations, Facts(self._source, OWN_FACTS_KEPT_MAX))
-        return found[1]
-
-
-def write_parted(
-    session: Session, view: View, line: Line, facts_line: Line, facts: OwnFacts, stretch: Stretch, parted: Parted
-) -> None:
-    """Write what some events change in one generation of a view, those aside that it leaves out.
-
-    `stretch` is shared by the views that leave nothing out. Raises `EventCannotBeRead`.
-    """
-    if not parted.applied:
-        return
-    last, some = parted.applied[-1], readable(parted.applied)
-    if isinstance(last, Unreadable):
-        raise EventCannotBeRead(last.error)
-    if parted.positions:
-        stretch = Stretch(some, facts.of(line, facts_line), parted.positions)
-    facts_names = {table.name: table.named(facts_line.generation) for table in person_facts.TABLES}
-    rows = Rows(session, {**facts_names, **names_of(view, line.generation)})
-    view.apply(Batch(stretch, some, rows), rows)
-
-
-def is_alone(event: Recorded) -> bool:
-    """Whether no view, to apply the event, reads back what it has written of the same page."""
-    return event.stream.startswith(ALONE)
-
-
-def readable(page: Sequence[Recorded]) -> Sequence[Event]:
-    """The events of a page that can be read: only its last may be one that can't."""
-    some = page[:-1] if page and isinstance(page[-1], Unreadable) else page
-    return cast("Sequence[Event]", some)
 
 
 class Runner:
@@ -158,6 +101,7 @@ class Runner:
         self._asides: dict[str, tuple[int, Aside]] = {}
         self._decided: Mapping[str, Aside] = {}
         self._own_facts = OwnFacts(source)
+        self._not_the_event = not_the_event(source)
         self._head = 0
         self._owned: set[str] | None = None
         self.moves = Moves()
@@ -219,6 +163,9 @@ class Runner:
 
     def _step(self, target: int) -> bool:
         live = self._look()
+        if not self._are_ours(live):
+            self._leave()
+            return False
         facts_line = live[person_facts.NAME]
         owned = self._owned_now()
         ours = [line for line in live.values() if line.view in owned and self._goes_on(line, target)]
@@ -261,7 +208,7 @@ class Runner:
                     # Who folds has to know at once what the facts have left out.
                     self._keep_aside(line, more)
                     facts_at = came_to.get(person_facts.NAME, facts_at)
-        except NOT_THE_EVENT as fault:
+        except self._not_the_event as fault:
             self._asides = asides
             if isinstance(fault, TableIsGone):
                 return dict.fromkeys((line.view for line in group), work.after)
@@ -292,7 +239,7 @@ class Runner:
         except TableIsGone:
             # A rebuild has switched a generation away; the next step reads which one serves.
             return line.position
-        except NOT_THE_EVENT:
+        except self._not_the_event:
             raise
         except Exception as fault:  # noqa: BLE001 - whatever a view raises is about the event; the other views go on
             if len(events) == 1:
@@ -373,6 +320,16 @@ class Runner:
     def _keep_aside(self, line: Line, more: Sequence[parking.LeftOut]) -> None:
         if more:
             self._asides[line.view] = (line.generation, self._aside(line).after(more))
+
+    def _are_ours(self, live: Mapping[str, Line]) -> bool:
+        """Whether no other version of this program, begun on the same database, has made views anew for itself."""
+        return all(name in live and live[name].version == view.version for name, view in self._views.items())
+
+    def _leave(self) -> None:
+        if self._owned is not None:
+            self.tell("another version of this program has made views anew for itself; they are left to it")
+            self._owned = None
+        self._database.let_go()
 
     def _owned_now(self) -> set[str]:
         owned = self._database.owned(self._views)

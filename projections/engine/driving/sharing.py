@@ -4,6 +4,7 @@ Both write to the tables of one new generation. Whose rows are whose follows fro
 about nobody belongs to the first half, and the registry, which every fold reads, is noted by both. Each half moves its
 own position in the transaction that writes its rows, so either may end at any time and be gone on with. Help makes a
 rebuild sooner and never another one: a half that a helper leaves unfinished is finished by whoever asked for help.
+Once another process drives the live views the helper leaves, and the rest is built as any rebuild beside them.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
+from functools import partial
 from itertools import count
 from time import monotonic, sleep
 from typing import Final, NamedTuple, cast
@@ -23,16 +25,16 @@ import msgspec
 from domain.events.event import Event
 from domain.names import PersonId
 from projections.engine import person_facts
-from projections.engine.collecting import uncollected
 from projections.engine.database import Database, ViewsUnreachable
 from projections.engine.driving import lines
+from projections.engine.driving.applying import OwnFacts, is_alone, write_parted
 from projections.engine.driving.lines import Line, Point
+from projections.engine.driving.pace import Pace
 from projections.engine.driving.parking import Parted
-from projections.engine.driving.running import OwnFacts, is_alone, write_parted
 from projections.engine.instants import read
 from projections.engine.person_facts import Facts, is_of_registry, persons_of
 from projections.engine.source import EventSource
-from projections.engine.tables import Deferred, Generation, Session, Table
+from projections.engine.tables import Generation, Session, Table
 from projections.engine.view import Stretch, View
 
 HALVES: Final = Table(
@@ -94,6 +96,19 @@ def begin(session: Session, building: Mapping[str, Line], target: int) -> None:
     session.insert(HALVES, HALVES.name, [(half, run, 0, target, of) for half in (0, 1)])
 
 
+def give_up(session: Session) -> set[str]:
+    """Share nothing any longer, and build on with none of the lines: they hold not all events up to their position.
+
+    The views whose lines are given up so.
+    """
+    of = {one for half in halves(session) for one in half.of.split()}
+    forget(session)
+    left = {name: line for name, line in lines.building_lines(session).items() if f"{name}:{line.generation}" in of}
+    for line in left.values():
+        lines.retire(session, line)
+    return set(left)
+
+
 def forget(session: Session) -> None:
     """Share nothing any longer."""
     session.execute("DELETE FROM operations_halves")
@@ -117,6 +132,7 @@ class Pages:
         self._facts = Facts(source)
         # No half leaves events out, so no view needs facts of its own.
         self._own_facts = OwnFacts(source)
+        self._pace = Pace(database, source, PAGE)
         self.half = half
 
     @property
@@ -127,35 +143,25 @@ class Pages:
     def turn(self) -> None:
         """Apply the next page in a transaction of its own. Raises `HalfIsTaken`, and what a view raises."""
         after = self.half.position
-        to = min(after + PAGE, self.half.target)
+        to = min(after + self._pace.page, self.half.target)
         events = self._source.read_events(after, to - after, self._may_hold)
+        claim, apply = partial(self._claim, to=to), partial(self._apply, events=events, after=after, to=to)
+        write = self._pace.write_worked_out if all(map(is_alone, events)) else self._pace.write
         for tries in count(1):
             try:
-                self._write(events, after, to)
+                write(claim, apply)
             except ViewsUnreachable as error:
                 if error.reason != "locked" or tries >= TRIES_MAX:
                     raise
             else:
                 self.half = self.half._replace(position=to)
+                self._pace.end()
                 return
 
     def _may_hold(self, stream: str) -> bool:
         """Whether an event of the stream may belong here: of a transfer only its first event says whose it is."""
         kind, _, id_ = stream.partition(":")
         return kind != "person" or self.half.holds(PersonId(id_))
-
-    def _write(self, events: Sequence[Event], after: int, to: int) -> None:
-        if not all(map(is_alone, events)):
-            with uncollected(), self._database.writing() as session:
-                self._claim(session, to)
-                self._apply(session, events, after, to)
-            return
-        with uncollected(), self._database.reading() as session:
-            deferred = Deferred(session)
-            self._apply(deferred, events, after, to)
-        with self._database.writing() as session:
-            self._claim(session, to)
-            deferred.write(session)
 
     def _claim(self, session: Session, to: int) -> None:
         """Move the half, if it is still ours and where we left it."""
@@ -307,12 +313,12 @@ def stop(helper: subprocess.Popen[bytes]) -> None:
 
 
 def assist(database: Database, source: EventSource, views: Mapping[str, View], task: str) -> None:
-    """What a helper does: bring its half to the target, or as far as it is let."""
+    """What a helper does: bring its half to the target, unless live views need the second processor before."""
     half = msgspec.json.decode(task, type=Half)
     with database.reading() as session:
         building = lines.building_lines(session)
     of = {name: line for name, line in building.items() if f"{name}:{line.generation}" in half.of.split()}
     in_order = {name: of[name] for name in views if name in of}
     pages = Pages(database, source, views, in_order, half)
-    while not pages.is_at_target:
+    while not pages.is_at_target and not database.driven_elsewhere([person_facts.NAME]):
         pages.turn()
