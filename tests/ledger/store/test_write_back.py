@@ -6,6 +6,7 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from threading import Event, current_thread
+from time import sleep
 
 import pytest
 
@@ -16,6 +17,7 @@ from tests.ledger.store.samples import rows
 from tests.ledger.writer.stage import wait_until
 
 FEW_PAGES = 64
+PATIENCE = 20
 COMMITS_MAX = 400
 """Far fewer than would make SQLite copy by itself."""
 
@@ -70,11 +72,11 @@ def test_a_reader_is_in_the_way_for_a_while(log: EventLog, path: Path) -> None:
 
 
 def test_commits_go_on_while_it_is_copied() -> None:
-    copied_by, may_end = list[str](), Event()
+    copied_by, may_end, was_let = list[str](), Event(), list[bool]()
 
     def copy() -> None:
         copied_by.append(current_thread().name)
-        may_end.wait()
+        was_let.append(may_end.wait(PATIENCE))
 
     made = WriteBack(copy)
     made.committed(10_000)
@@ -86,6 +88,21 @@ def test_commits_go_on_while_it_is_copied() -> None:
     made.close()
     made.committed(1)
     assert copied_by == ["write-back"] * PASSES + [current_thread().name]
+    assert all(was_let), "a commit waited for the copying"
+
+
+def test_closing_waits_for_what_is_being_copied() -> None:
+    ended = list[str]()
+
+    def copy() -> None:
+        # A while in which a close that does not wait would be over.
+        sleep(0.05)
+        ended.append(current_thread().name)
+
+    made = WriteBack(copy)
+    made.committed(10_000)
+    made.close()
+    assert ended == ["write-back"] * PASSES
 
 
 @pytest.mark.parametrize("error", [sqlite3.OperationalError("disk I/O error"), DatabaseUnreachable("gone", "away")])
