@@ -17,7 +17,12 @@ from fastapi import FastAPI
 from bench.places import library_environment
 from domain.commands import Command
 from domain.rules.table import RULES
-from ledger.cli.commands.serving import answer_requests, spare_the_register_from_collection, views_kept
+from ledger.cli.commands.serving import (
+    answer_requests,
+    spare_the_register_from_collection,
+    views_kept,
+)
+from ledger.cli.stopping import told_to_stop
 from ledger.service import open_service
 from ledger.settings import Settings
 
@@ -99,8 +104,8 @@ def main() -> None:
             settings = Settings.model_validate({"database_url": where[0], "log_level": "warning"})
             service = open_service(settings, run_views=False)
             try:
-                with views_kept(settings, wanted=True):
-                    answer_requests(service, listener)
+                with told_to_stop() as told, views_kept(settings, wanted=True):
+                    answer_requests(service, listener, told.is_set)
             finally:
                 service.close()
 

@@ -16,25 +16,30 @@ _TICKS_A_SECOND: Final = 10
 
 
 class Server(uvicorn.Server):
-    """Uvicorn's server over an application whose streams, which never end by themselves, `end_streams` ends."""
+    """Uvicorn's server over an application whose streams, which never end by themselves, `end_streams` ends.
+
+    It stops on a signal, and also when `is_told_to_stop`: of a signal that came before it ran, it knows nothing.
+    """
 
     def __init__(
         self,
         config: uvicorn.Config,
         end_streams: Callable[[], None],
+        is_told_to_stop: Callable[[], bool],
         sending_seconds_max: int = SENDING_SECONDS_MAX,
     ) -> None:
         super().__init__(config)
         self._end_streams = end_streams
+        self._is_told_to_stop = is_told_to_stop
         self._sending_seconds_max = sending_seconds_max
 
     async def on_tick(self, counter: int) -> bool:
-        """Look after every connection, once a second; one look for all costs less than a timer for each."""
+        """Whether to stop. Once a second every connection is looked after: that costs less than a timer for each."""
         if counter % _TICKS_A_SECOND == 0:
             for connection in tuple(self.server_state.connections):
                 assert isinstance(connection, CommandProtocol)
                 connection.look_after(self._sending_seconds_max)
-        return await super().on_tick(counter)
+        return await super().on_tick(counter) or self._is_told_to_stop()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Stop listening, end the streams, and answer what else is under way."""

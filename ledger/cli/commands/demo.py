@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from ledger.cli.commands.serving import address, answer_requests, listening, until_stopped
+from ledger.cli.commands.serving import address, answer_requests, listening
 from ledger.cli.options import Host, Port, settings_of
+from ledger.cli.stopping import told_to_stop
 from ledger.cli.terminal import say, show_lines
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ def demo(
     from ledger.service import open_service
     from ledger.sources import utc_now
 
-    with until_stopped(), _folder(keep) as folder:
+    with told_to_stop() as told, _folder(keep) as folder:
         path = folder / DATABASE
         url = f"sqlite:///{path}"
         settings = settings_of(database_url=url, host=host, port=port)
@@ -58,9 +59,10 @@ def demo(
             try:
                 service.views.catch_up()
                 show_lines(_told(service, address(listener), url))
-                answer_requests(service, listener)
+                answer_requests(service, listener, told.is_set)
             finally:
                 service.close()
+    say("Stopped.")
 
 
 @contextmanager

@@ -6,7 +6,6 @@ Stopping at any point loses nothing that was recorded, and starting again goes o
 from __future__ import annotations
 
 import csv
-import signal
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
@@ -19,12 +18,11 @@ import typer
 
 from ledger.cli.exits import CommandFailed, ExitCode, usage
 from ledger.cli.options import AsJson, Auth, DatabaseUrl, Environment, settings_of
+from ledger.cli.stopping import told_to_stop
 from ledger.cli.terminal import Bar, progress, say, show_document, show_fields, show_lines
 from ledger.cli.values import ID_RULE, is_id
 
 if TYPE_CHECKING:
-    from types import FrameType
-
     from domain.events.event import Actor
     from domain.register import Register
     from ledger.importers.intake import Intake, Report, Row, Source
@@ -133,31 +131,21 @@ def _require_registrar(register: Register, registrar: Actor) -> None:
 
 @contextmanager
 def _between_batches() -> Iterator[Callable[[], None]]:
-    """A function to call between batches: after Ctrl-C it stops there. A second Ctrl-C stops at once."""
-    is_asked = False
+    """A function to call between batches: after SIGTERM or Ctrl-C it stops there. A second one stops at once."""
+    with told_to_stop() as told:
 
-    def ask(_signal: int, _frame: FrameType | None) -> None:
-        nonlocal is_asked
-        if is_asked:
-            raise KeyboardInterrupt
-        is_asked = True
-        say("Stopping after this batch; Ctrl-C again stops at once …")
+        def look_up() -> None:
+            if told.is_set():
+                raise KeyboardInterrupt
 
-    def look_up() -> None:
-        if is_asked:
-            raise KeyboardInterrupt
-
-    kept = signal.signal(signal.SIGINT, ask)
-    try:
-        yield look_up
-    except KeyboardInterrupt:
-        raise CommandFailed(
-            ExitCode.INTERRUPTED,
-            "the import was stopped; what it had recorded stays",
-            next_="the same command: it goes on, and records nothing twice",
-        ) from None
-    finally:
-        signal.signal(signal.SIGINT, kept)
+        try:
+            yield look_up
+        except KeyboardInterrupt:
+            raise CommandFailed(
+                ExitCode.INTERRUPTED,
+                "the import was stopped; what it had recorded stays",
+                next_="the same command: it goes on, and records nothing twice",
+            ) from None
 
 
 @dataclass(slots=True)

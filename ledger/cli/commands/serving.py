@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import gc
-import signal
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Annotated, Final
 
@@ -23,11 +22,10 @@ from ledger.cli.options import (
     TrustedHosts,
     settings_of,
 )
+from ledger.cli.stopping import told_to_stop
 from ledger.cli.terminal import say, warn
 
 if TYPE_CHECKING:
-    from types import FrameType
-
     from ledger.service import Service
     from ledger.settings import Settings
 
@@ -66,14 +64,15 @@ def serve(
         log_level=log_level,
         log_format=log_format,
     )
-    with until_stopped():
+    with told_to_stop() as told:
         service = open_service(settings, run_views=False)
         try:
             with listening(settings.host, settings.port) as listener, views_kept(settings, views):
                 say(f"Serving on {address(listener)}")
-                answer_requests(service, listener, read_only=read_only)
+                answer_requests(service, listener, told.is_set, read_only=read_only)
         finally:
             service.close()
+    say("Stopped.")
 
 
 @contextmanager
@@ -92,23 +91,6 @@ def views_kept(settings: Settings, wanted: bool | None = None) -> Iterator[None]
         return
     with closing(ViewsProcess(settings, say)):
         yield
-
-
-@contextmanager
-def until_stopped() -> Iterator[None]:
-    """Whatever runs in it is ended by SIGTERM as by Ctrl-C, and having been stopped is no failure."""
-
-    def stop(_signal: int, _frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
-
-    kept = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGINT)}
-    try:
-        yield
-    except KeyboardInterrupt:
-        say("Stopped.")
-    finally:
-        for number, handler in kept.items():
-            signal.signal(number, handler)
 
 
 @contextmanager
@@ -134,8 +116,10 @@ def address(listener: socket.socket) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-def answer_requests(service: Service, listener: socket.socket, *, read_only: bool = False) -> None:
-    """Answer requests until a signal comes, then those under way."""
+def answer_requests(
+    service: Service, listener: socket.socket, is_told_to_stop: Callable[[], bool], *, read_only: bool = False
+) -> None:
+    """Answer requests until a signal comes or has come, then those under way."""
     import uvicorn
 
     from ledger.http.app import create_app
@@ -166,7 +150,7 @@ def answer_requests(service: Service, listener: socket.socket, *, read_only: boo
     spare_the_register_from_collection()
     log.info("serving", address=address(listener), position=service.writer.register.position)
     try:
-        Server(config, live.stop).run(sockets=[listener])
+        Server(config, live.stop, is_told_to_stop).run(sockets=[listener])
     finally:
         log.info("stopped", position=service.writer.register.position)
 

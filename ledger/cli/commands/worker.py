@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import signal
-import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
@@ -21,11 +19,10 @@ from ledger.cli.options import (
     WithParent,
     settings_of,
 )
+from ledger.cli.stopping import told_to_stop
 from ledger.cli.terminal import say
 
 if TYPE_CHECKING:
-    from types import FrameType
-
     from ledger.settings import Settings
     from ledger.store import EventLog
     from projections import Views
@@ -63,13 +60,12 @@ def worker(
         check_start(settings)
     set_up(settings.log_level, settings.log_format)
     log = logger()
-    stop = threading.Event()
-    if with_parent:
-        stop_with_parent(stop.set)
-    with _stopped_by_signals(stop):
+    with told_to_stop() as told:
+        if with_parent:
+            stop_with_parent(told.set)
         keep_views(
             settings.database_url.get_secret_value(),
-            stop,
+            told,
             lambda text: log.info(text, part="views"),
             partial(numbers_shown, settings),
         )
@@ -96,20 +92,3 @@ def numbers_shown(settings: Settings, log: EventLog, views: Views) -> Iterator[N
                     next_="give another --metrics-port; 0 takes any free one",
                 ) from error
         yield
-
-
-@contextmanager
-def _stopped_by_signals(stop: threading.Event) -> Iterator[None]:
-    """SIGTERM and Ctrl-C let what is under way be finished; a second one does not."""
-
-    def note(_signal: int, _frame: FrameType | None) -> None:
-        if stop.is_set():
-            raise KeyboardInterrupt
-        stop.set()
-
-    kept = {number: signal.signal(number, note) for number in (signal.SIGTERM, signal.SIGINT)}
-    try:
-        yield
-    finally:
-        for number, handler in kept.items():
-            signal.signal(number, handler)

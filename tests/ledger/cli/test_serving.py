@@ -10,6 +10,7 @@ import shlex
 import signal
 import socket
 import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -114,6 +115,36 @@ def test_it_serves_on_a_free_port_until_it_is_told_to_stop(number: signal.Signal
     assert "Traceback" not in service.text
     with closing(open_log(url)):
         pass
+
+
+TOLD_IN_A_FINALIZER = """
+import os, signal, sys
+
+class Last:
+    def __del__(self):
+        os.kill(os.getpid(), signal.SIGTERM)
+        print("told")
+
+def before(event, arguments):
+    if event == "import" and arguments[0] == "uvicorn":
+        Last()
+
+sys.addaudithook(before)
+from ledger.cli import main
+main()
+"""
+
+
+def test_it_stops_also_where_the_signal_meets_a_finalizer_which_lets_no_exception_out(copied: Path) -> None:
+    program = (sys.executable, "-c", TOLD_IN_A_FINALIZER)
+    with started("serve", "--port", "0", "--database-url", url_of(copied), program=program) as process:
+        try:
+            told = "".join(process.communicate(timeout=SECONDS_MAX))
+        finally:
+            process.kill()
+    assert process.returncode == 0
+    assert told.count("told") == 1
+    assert "Stopped." in told
 
 
 DRIVES = re.compile(r"process (\d+) drives all views")

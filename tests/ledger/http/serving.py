@@ -27,7 +27,9 @@ class InThread(Server):
     """The server in a thread of this process: says when it listens, and lets a second pass when it is told to."""
 
     def __init__(self, config: uvicorn.Config, sending_seconds_max: int) -> None:
-        super().__init__(config, end_streams=lambda: None, sending_seconds_max=sending_seconds_max)
+        super().__init__(
+            config, end_streams=lambda: None, is_told_to_stop=bool, sending_seconds_max=sending_seconds_max
+        )
         self.listens = threading.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
 
