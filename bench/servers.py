@@ -17,7 +17,7 @@ from fastapi import FastAPI
 from bench.places import library_environment
 from domain.commands import Command
 from domain.rules.table import RULES
-from ledger.cli.commands.serving import (
+from ledger.cli.commands.running.serving import (
     answer_requests,
     spare_the_register_from_collection,
     views_kept,

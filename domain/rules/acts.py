@@ -41,22 +41,11 @@ from domain.events.transfer import (
     TransferRequested,
 )
 from domain.register import Register
-from domain.rules import (
-    agreement,
-    approval,
-    closing,
-    custody,
-    fee_schedule,
-    handover,
-    hold,
-    invoicing,
-    payment,
-    person,
-    registry,
-    release,
-    transfer,
-)
+from domain.rules import agreement, registry
+from domain.rules.money import closing, fee_schedule, invoicing, payment
+from domain.rules.people import custody, hold, person, release
 from domain.rules.ruling import AnyRule, Roles
+from domain.rules.transfers import approval, handover, transfer
 
 REGISTERED_AND_AGREED: tuple[ModuleType, ...] = (registry, agreement, fee_schedule)
 PERSONAL: tuple[ModuleType, ...] = (person, hold, transfer, approval, handover, custody, release)

@@ -35,10 +35,10 @@ from domain.refusals import (
 from domain.register import PERSONAL, Register
 from domain.rules import replacement
 from domain.rules.acts import roles_of
+from domain.rules.money.treasury import invoice_scope
 from domain.rules.replacement import Replacement
 from domain.rules.ruling import FUTURE_MAX, UNKNOWN_SCOPE, AnyRule, Call, Named, Roles, Rule, unknown
-from domain.rules.transfer_case import agreement_of, request_of
-from domain.rules.treasury import invoice_scope
+from domain.rules.transfers.transfer_case import agreement_of, request_of
 
 
 class Countersigner(Value):

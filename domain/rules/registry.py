@@ -25,7 +25,7 @@ from domain.files.facility import FacilityFile
 from domain.iso3166 import is_recognised
 from domain.refusals import Refusal, RoleIsNotHeld
 from domain.register import Register
-from domain.rules.person_checks import of_another_authority
+from domain.rules.people.person_checks import of_another_authority
 from domain.rules.ruling import AnyRule, Call, Named, Rule
 from domain.rules.two_officers import second_approval_missing
 

@@ -32,9 +32,9 @@ from domain.events.transfer import (
 )
 from domain.legal.case import Outcome
 from domain.refusals import BodyIsMalformed, CodeIsNotListed, Refusal, TimeHasNoOffset
-from domain.rules import approval, transfer
 from domain.rules.acts import ACTS
 from domain.rules.ruling import Named
+from domain.rules.transfers import approval, transfer
 
 ConditionKey = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]*/[a-z0-9][a-z0-9-]*$", max_length=129)]
 

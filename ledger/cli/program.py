@@ -14,17 +14,17 @@ from ledger.cli.commands.audit import audit
 from ledger.cli.commands.backup import backup, restore
 from ledger.cli.commands.config import config
 from ledger.cli.commands.database import db
-from ledger.cli.commands.demo import demo
 from ledger.cli.commands.doctor import doctor
 from ledger.cli.commands.document import openapi
-from ledger.cli.commands.health import healthcheck
 from ledger.cli.commands.importing import import_
 from ledger.cli.commands.money import balances, invoices
 from ledger.cli.commands.people import people
-from ledger.cli.commands.serving import serve
+from ledger.cli.commands.running.demo import demo
+from ledger.cli.commands.running.health import healthcheck
+from ledger.cli.commands.running.serving import serve
+from ledger.cli.commands.running.worker import worker
 from ledger.cli.commands.upkeep import projections
 from ledger.cli.commands.view import FREE_FILTERS, VIEWS_TOLD, view
-from ledger.cli.commands.worker import worker
 from ledger.cli.exits import ExitCode, failure_of
 from ledger.cli.terminal import say, tell_failure
 

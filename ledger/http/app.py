@@ -13,8 +13,8 @@ from starlette.exceptions import HTTPException
 
 from domain.refusals import Refusal
 from ledger.http import surroundings
-from ledger.http.command_routes import BATCH, PREFIX, match
-from ledger.http.commands import CommandEdge
+from ledger.http.commands.edge import CommandEdge
+from ledger.http.commands.routes import BATCH, PREFIX, match
 from ledger.http.document.openapi import describe
 from ledger.http.document.operations import TITLE, summary_of
 from ledger.http.feed import stream
@@ -25,7 +25,7 @@ from ledger.http.reads import money, people, places, projections, record, regist
 from ledger.http.rebuilds import Rebuilds
 from ledger.http.refused_query import refusal_of
 from ledger.http.replies import as_response, problem_of_any
-from ledger.http.watched import Watched
+from ledger.http.serving.watched import Watched
 from ledger.observing.metrics import Metrics, OfTheLog, OfTheServer, OfTheViews, OfTheWriter
 from ledger.observing.tally import Serving
 from ledger.service import Service

@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple
 
 import httpx2
 
-from ledger.http.command_routes import BATCH, PREFIX, ROUTES
+from ledger.http.commands.routes import BATCH, PREFIX, ROUTES
 from tests.model.answers import Answered, Json
 
 GRANTED, ANSWERED, UNAVAILABLE, FAILED = 201, 200, 503, 500

@@ -6,7 +6,7 @@ from typing import Final
 
 from domain.events.event import Event
 from domain.events.person import HandoverOffered
-from ledger.http.command_routes import PREFIX
+from ledger.http.commands.routes import PREFIX
 from ledger.writer.submission import Answer, Foreseen
 
 _RESOURCES: Final = {

@@ -23,8 +23,8 @@ from domain.rules.ruling import AnyRule
 from domain.rules.table import RULES
 from ledger.http import gate
 from ledger.http.answers.tables import CSV, as_csv, table_of
-from ledger.http.batch import FLAGS
-from ledger.http.command_routes import BATCH, PREFIX, ROUTES
+from ledger.http.commands.batch import FLAGS
+from ledger.http.commands.routes import BATCH, PREFIX, ROUTES
 from ledger.http.document.operations import (
     HEADERS,
     JSON,

@@ -18,7 +18,7 @@ from domain.rules.ruling import Call
 from domain.rules.table import RULES
 from ledger.http.answers.entities import Link
 from ledger.http.asking import service_of
-from ledger.http.command_routes import PREFIX, ROUTES
+from ledger.http.commands.routes import PREFIX, ROUTES
 
 _FIELD: Final = re.compile(r"\{(\w+)\}")
 

@@ -11,7 +11,7 @@ from pydantic import Field
 from domain.billing.custody_days import Knowledge
 from domain.commands import MAX_INTEGER, CivilDate, Code, CurrencyCode, Id
 from domain.refusals import AuthorityIsUnknown, BodyIsMalformed, CodeIsNotListed, InvoiceIsUnknown
-from domain.rules.treasury import InvoiceNumberIn
+from domain.rules.money.treasury import InvoiceNumberIn
 from ledger.http.answers import money as shapes
 from ledger.http.asking import (
     Reader,

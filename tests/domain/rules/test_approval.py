@@ -29,8 +29,8 @@ from domain.refusals import (
     TransferIsClosed,
     TransferIsUnknown,
 )
-from domain.rules.approval import ActorIsNotAnApprover, ApprovalIsAlreadyGiven, TransferIsNotAwaitingDecision
-from domain.rules.transfer_case import DestinationIsNotUnderTheReceivingAuthority
+from domain.rules.transfers.approval import ActorIsNotAnApprover, ApprovalIsAlreadyGiven, TransferIsNotAwaitingDecision
+from domain.rules.transfers.transfer_case import DestinationIsNotUnderTheReceivingAuthority
 from tests.domain.rules.rows import told
 from tests.domain.rules.steps import (
     MARCH,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 
-from domain.rules.closed_days import closed_days
+from domain.rules.people.closed_days import closed_days
 from tests.scene import Scene, accepted, agreement, approved, held, registry
 
 HOLIDAYS = {"sending": ["2025-05-17"], "receiving": ["2025-06-06", "2025-06-20"]}

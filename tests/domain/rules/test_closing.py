@@ -11,8 +11,8 @@ from domain.custody.local_days import TZDATA_RELEASE
 from domain.events.agreement import CustodyDaysClosed, FacilityDays, Period
 from domain.names import Digest, FacilityId
 from domain.refusals import AgreementIsUnknown, BodyIsMalformed, RoleIsNotHeld
-from domain.rules.closing import AnEarlierPeriodIsOpen, PeriodIsAlreadyClosed, PeriodIsOpen
-from domain.rules.treasury import ActorIsNotThePayee, ScheduleIsNotSigned
+from domain.rules.money.closing import AnEarlierPeriodIsOpen, PeriodIsAlreadyClosed, PeriodIsOpen
+from domain.rules.money.treasury import ActorIsNotThePayee, ScheduleIsNotSigned
 from tests.domain.billing.fees import APRIL, FEBRUARY, MARCH, agreed, closed, due_on, moved, priced, proposal, spell
 from tests.domain.rules.rows import Row, holds
 from tests.scene import COURT, DIGEST, E1, E2, EAST, KEEPER, NORTH, THIRD, Scene, at, registry

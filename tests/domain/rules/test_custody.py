@@ -32,7 +32,7 @@ from domain.refusals import (
     VersionHasMoved,
     WhereaboutsDiffer,
 )
-from domain.rules.custody import (
+from domain.rules.people.custody import (
     ANYBODY,
     AgreementRequiresConsentToMove,
     PersonIsAlreadyInCustody,

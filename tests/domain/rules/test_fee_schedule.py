@@ -25,7 +25,7 @@ from domain.refusals import (
     RoleIsNotHeld,
     ScheduleIsUnknown,
 )
-from domain.rules.fee_schedule import (
+from domain.rules.money.fee_schedule import (
     ActorIsNotTheOtherParty,
     ComponentIsMissing,
     FacilityIsNotThePayees,

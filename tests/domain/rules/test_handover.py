@@ -36,7 +36,7 @@ from domain.refusals import (
     VersionHasMoved,
     WhereaboutsDiffer,
 )
-from domain.rules.handover import (
+from domain.rules.transfers.handover import (
     ActorIsNotTheReceiver,
     AnswerIsToAnotherOffer,
     HandoverIsAlreadyOpen,

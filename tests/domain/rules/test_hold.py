@@ -16,7 +16,7 @@ from domain.refusals import (
     RoleIsNotHeld,
     VersionHasMoved,
 )
-from domain.rules.hold import HoldIsAlreadyPlaced, HoldIsNotInForce, OnlyTheCourtThatPlacedItMayLiftIt
+from domain.rules.people.hold import HoldIsAlreadyPlaced, HoldIsNotInForce, OnlyTheCourtThatPlacedItMayLiftIt
 from tests.domain.rules.rows import Row, holds
 from tests.scene import ANN, COURT, DIGEST, KEEPER, NORTH, START, WATCH, Scene, at, held, registered, story
 

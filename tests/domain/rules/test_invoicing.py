@@ -16,8 +16,8 @@ from domain.events.invoice import CustodyDaysBilled, InvoiceApproved, InvoiceIss
 from domain.money import Money
 from domain.names import Digest
 from domain.refusals import AgreementIsUnknown, AmountIsTooPrecise, BodyIsMalformed, InvoiceIsUnknown, RoleIsNotHeld
-from domain.rules.closing import PeriodIsOpen
-from domain.rules.invoicing import (
+from domain.rules.money.closing import PeriodIsOpen
+from domain.rules.money.invoicing import (
     ActorIsNotThePayer,
     AmountHasChanged,
     DayHasNoRate,
@@ -28,7 +28,7 @@ from domain.rules.invoicing import (
     SecondApproverIsTheFirst,
     ThereIsNothingToBill,
 )
-from domain.rules.treasury import ActorIsNotThePayee, ScheduleIsNotSigned
+from domain.rules.money.treasury import ActorIsNotThePayee, ScheduleIsNotSigned
 from ledger.writer.submission import Answer
 from tests.domain.billing.fees import (
     APRIL,

@@ -19,7 +19,7 @@ from domain.refusals import (
     InvoiceIsUnknown,
     RoleIsNotHeld,
 )
-from domain.rules.payment import (
+from domain.rules.money.payment import (
     AllocationsExceedTheAmount,
     AmountIsAboveThePayable,
     AmountIsNotPositive,
@@ -27,7 +27,7 @@ from domain.rules.payment import (
     InvoiceIsNotApproved,
     PaymentIsAlreadyRecorded,
 )
-from domain.rules.treasury import ActorIsNotThePayee, ScheduleIsNotSigned
+from domain.rules.money.treasury import ActorIsNotThePayee, ScheduleIsNotSigned
 from ledger.writer.submission import Answer
 from tests.domain.billing.fees import MARCH, agreed, approved, issued, priced, proposal, spell, usd
 from tests.domain.rules.rows import Row, holds

@@ -19,7 +19,7 @@ from domain.refusals import (
     RoleIsNotHeld,
     VersionHasMoved,
 )
-from domain.rules.person import (
+from domain.rules.people.person import (
     BasisEndsBeforeItStarts,
     BasisHasNoEnd,
     BasisIsAlreadyRecorded,

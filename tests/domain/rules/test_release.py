@@ -27,7 +27,7 @@ from domain.refusals import (
     RoleIsNotHeld,
     WhereaboutsDiffer,
 )
-from domain.rules.release import (
+from domain.rules.people.release import (
     ActorMayNotOrderRelease,
     AnotherBasisStands,
     PersonIsNotReleased,

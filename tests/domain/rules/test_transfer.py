@@ -33,8 +33,8 @@ from domain.refusals import (
     TransferIsUnknown,
     WhereaboutsDiffer,
 )
-from domain.rules import person_checks
-from domain.rules.transfer import (
+from domain.rules.people import person_checks
+from domain.rules.transfers.transfer import (
     ActorMayNotCancelIt,
     ActorMayNotEvidenceThisCondition,
     AnotherTransferIsOpen,
@@ -44,7 +44,7 @@ from domain.rules.transfer import (
     RuleSetIsNotAllowedByTheAgreement,
     TransferIsAlreadyRequested,
 )
-from domain.rules.transfer_case import DestinationIsNotUnderTheReceivingAuthority
+from domain.rules.transfers.transfer_case import DestinationIsNotUnderTheReceivingAuthority
 from tests.domain.rules.rows import told
 from tests.domain.rules.steps import (
     LAW,

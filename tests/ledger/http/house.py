@@ -16,8 +16,8 @@ from starlette.testclient import TestClient
 
 from ledger.genesis import open_epoch
 from ledger.http.app import create_app
-from ledger.http.command_routes import PREFIX, ROUTES
-from ledger.http.watched import Watched
+from ledger.http.commands.routes import PREFIX, ROUTES
+from ledger.http.serving.watched import Watched
 from ledger.service import Service, open_service
 from ledger.settings import Settings
 from ledger.sources import Sources

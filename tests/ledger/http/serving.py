@@ -15,9 +15,9 @@ from contextlib import contextmanager
 
 import uvicorn
 
-from ledger.http.exchange import CommandProtocol
-from ledger.http.server import Server
-from ledger.http.watched import Watched
+from ledger.http.serving.exchange import CommandProtocol
+from ledger.http.serving.server import Server
+from ledger.http.serving.watched import Watched
 
 PROGRAM = "import sys; from ledger.cli import main; sys.exit(main())"
 PATIENCE = 60

@@ -9,7 +9,7 @@ import httpx2
 import pytest
 
 from domain.strict_json import BATCH_BYTES_MAX, BATCH_COMMANDS_MAX
-from ledger.http.command_routes import BATCH
+from ledger.http.commands.routes import BATCH
 from tests.ledger.http.house import House, held, officer
 from tests.scene import ANN, N1, N2, NORTH
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from domain.rules.table import RULES
-from ledger.http.command_routes import ROUTES, match
+from ledger.http.commands.routes import ROUTES, match
 from tests.ledger.http.house import House, held, offered, officer
 from tests.scene import ANN, E1, EAST, KEEPER, NORTH, TERMS
 

@@ -22,9 +22,9 @@ from uvicorn.server import ServerState
 
 from domain.strict_json import COMMAND_BYTES_MAX
 from ledger.http.app import create_api
-from ledger.http.commands import CommandEdge
-from ledger.http.exchange import CommandProtocol
-from ledger.http.watched import Watched
+from ledger.http.commands.edge import CommandEdge
+from ledger.http.serving.exchange import CommandProtocol
+from ledger.http.serving.watched import Watched
 from ledger.observing.tally import Serving
 from ledger.store.log import DatabaseUnreachable, Step
 from tests.ledger.http.bare import COMMON, Seen, answers_to, connected, head_of, in_chunks, next_of, request

@@ -18,7 +18,7 @@ from starlette.types import ASGIApp
 from ledger.http.app import create_app
 from ledger.http.feed import envelopes, live, stream
 from ledger.http.feed.live import LiveLog
-from ledger.http.watched import Watched
+from ledger.http.serving.watched import Watched
 from ledger.store import EventLog, Row, engine_of
 from ledger.store.schema import fences_down
 from tests.ledger.http.house import START, Clock, House, furnished, house_at, new_log

@@ -8,7 +8,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from ledger.http.app import create_app
-from ledger.http.command_routes import BATCH, PREFIX
+from ledger.http.commands.routes import BATCH, PREFIX
 from tests.ledger.http.house import House
 from tests.scene import ANN, DIGEST, E1, NORTH, SEALED
 from tests.shared_data import body_of, own_vectors

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import httpx2
 import pytest
 
-from ledger.http.command_routes import BATCH, PREFIX
+from ledger.http.commands.routes import BATCH, PREFIX
 from tests.ledger.http.house import IN_MEMORY, House, furnished, house_at
 from tests.ledger.http.serving import served
 from tests.shared_data import body_of, own_vectors, shared_rows

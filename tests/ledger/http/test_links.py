@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from ledger.http.command_routes import PREFIX, match
+from ledger.http.commands.routes import PREFIX, match
 from tests.ledger.http.house import IN_MEMORY, House, handed_over, held, house_at, offered
 from tests.ledger.http.story import PERSON, told
 from tests.scene import ANN, COURT, DIGEST, EAST, KEEPER, NORTH, WATCH

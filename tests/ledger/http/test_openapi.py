@@ -10,7 +10,7 @@ import pytest
 
 from domain.refusals import every_refusal
 from domain.rules.table import RULES
-from ledger.http.command_routes import BATCH, PREFIX, ROUTES
+from ledger.http.commands.routes import BATCH, PREFIX, ROUTES
 from ledger.http.document.refusals import codes_of
 from ledger.http.problems import FAULTS
 from tests.ledger.http import recording

@@ -15,10 +15,10 @@ from domain.events.event import Actor
 from domain.names import AuthorityId, OfficerId
 from domain.rules.table import RULES
 from ledger.http.app import create_api
-from ledger.http.commands import CommandEdge
+from ledger.http.commands.edge import CommandEdge
+from ledger.http.commands.waiting import WaitingRoom
 from ledger.http.problems import FAULTS
-from ledger.http.waiting import WaitingRoom
-from ledger.http.watched import Watched
+from ledger.http.serving.watched import Watched
 from ledger.observing.tally import Serving
 from ledger.store.log import Step
 from ledger.writer.submission import Group, Outcome, submission

@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from domain.strict_json import COMMAND_BYTES_MAX
-from ledger.http.server import SENDING_SECONDS_MAX
+from ledger.http.serving.server import SENDING_SECONDS_MAX
 from tests.ledger.http.bare import COMMON, connected, head_of, in_chunks, next_of, request
 from tests.ledger.http.house import IN_MEMORY, House, furnished, house_at, stalled
 from tests.ledger.http.serving import PATIENCE, InThread, serving

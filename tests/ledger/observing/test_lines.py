@@ -21,7 +21,7 @@ import structlog
 from structlog.testing import capture_logs
 from structlog.typing import EventDict
 
-from ledger.cli.commands.worker import numbers_shown
+from ledger.cli.commands.running.worker import numbers_shown
 from ledger.keeping import keep_views
 from ledger.observing.lines import _OfLibraries, logger
 from ledger.settings import Settings

@@ -13,7 +13,7 @@ from domain.refusals import (
     IdempotencyKeyWasUsedForAnotherBody,
     PersonIsUnknown,
 )
-from domain.rules.person import IdentityIsAlreadyRegistered
+from domain.rules.people.person import IdentityIsAlreadyRegistered
 from ledger.genesis import LedgerExists, open_epoch
 from ledger.store import DatabaseUnreachable, PositionTaken
 from ledger.store.log import EventLog, Step

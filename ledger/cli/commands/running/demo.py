@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from ledger.cli.commands.serving import address, answer_requests, listening
+from ledger.cli.commands.running.serving import address, answer_requests, listening
 from ledger.cli.options import Host, Port, settings_of
 from ledger.cli.stopping import told_to_stop
 from ledger.cli.terminal import say, show_lines

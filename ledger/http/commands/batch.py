@@ -18,9 +18,9 @@ from domain.strict_json import BATCH_BYTES_MAX, COMMAND_BYTES_MAX
 from ledger.http import gate
 from ledger.http.accepting import preferred
 from ledger.http.answers.recorded import answer_document, foreseen_document
+from ledger.http.commands.waiting import WaitingRoom
 from ledger.http.problems import problem_of_exception, problem_of_fault
 from ledger.http.replies import Reply, position_header
-from ledger.http.waiting import WaitingRoom
 from ledger.writer.submission import Answer, Foreseen, Group, Outcome, Refused, Submission, submission
 
 OK, CREATED = 200, 201

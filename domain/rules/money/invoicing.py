@@ -35,9 +35,8 @@ from domain.names import CaseRef, InvoiceNumber, PersonId, Zone
 from domain.names import Digest as DigestName
 from domain.refusals import Refusal
 from domain.register import Register
-from domain.rules.closing import PeriodIsOpen, closing_of
-from domain.rules.ruling import AnyRule, Call, Named, Rule, agreement_named
-from domain.rules.treasury import (
+from domain.rules.money.closing import PeriodIsOpen, closing_of
+from domain.rules.money.treasury import (
     InvoiceNumberIn,
     MonthIn,
     agreement_asked,
@@ -47,6 +46,7 @@ from domain.rules.treasury import (
     not_the_payee,
     state_of,
 )
+from domain.rules.ruling import AnyRule, Call, Named, Rule, agreement_named
 
 _DAY = timedelta(days=1)
 

@@ -23,8 +23,7 @@ from domain.money import Money
 from domain.names import PaymentId
 from domain.refusals import InvoiceIsUnknown, Refusal
 from domain.register import Register
-from domain.rules.ruling import AnyRule, Call, Named, Rule, agreement_named
-from domain.rules.treasury import (
+from domain.rules.money.treasury import (
     InvoiceNumberIn,
     agreement_asked,
     invoice_asked,
@@ -33,6 +32,7 @@ from domain.rules.treasury import (
     latest_schedule,
     not_the_payee,
 )
+from domain.rules.ruling import AnyRule, Call, Named, Rule, agreement_named
 
 ALLOCATIONS_MAX = 500
 

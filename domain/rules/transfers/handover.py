@@ -22,12 +22,12 @@ from domain.files.person import PersonFile
 from domain.names import AgreementId, AuthorityId
 from domain.refusals import NobodyConfirmsTheirOwnAct, NoHandoverIsOpen, Refusal
 from domain.register import Register
-from domain.rules import person_checks
-from domain.rules.capacity import Days, Override, days_of, facility_is_full, over_capacity
 from domain.rules.flags import duplicate_flags
-from domain.rules.reasons import HandoverRefusals, explain
+from domain.rules.people import person_checks
+from domain.rules.people.capacity import Days, Override, days_of, facility_is_full, over_capacity
 from domain.rules.ruling import UNKNOWN_SCOPE, AnyRule, Call, Named, Rule, same_body
-from domain.rules.transfer_case import agreement_of, case_of, conditions_fail, deal, status_of
+from domain.rules.transfers.reasons import HandoverRefusals, explain
+from domain.rules.transfers.transfer_case import agreement_of, case_of, conditions_fail, deal, status_of
 
 
 @dataclass(eq=False)

@@ -16,8 +16,9 @@ from domain.rules.table import RULES
 from domain.strict_json import COMMAND_BYTES_MAX
 from ledger.http import gate
 from ledger.http.answers.recorded import answer_document, location
-from ledger.http.batch import answer_batch
-from ledger.http.command_routes import BATCH, IN_SCOPE, match
+from ledger.http.commands.batch import answer_batch
+from ledger.http.commands.routes import BATCH, IN_SCOPE, match
+from ledger.http.commands.waiting import COMMANDS_WAITING_MAX, WaitingRoom
 from ledger.http.hosts import TrustedHosts
 from ledger.http.problems import problem_of_fault
 from ledger.http.replies import (
@@ -30,7 +31,6 @@ from ledger.http.replies import (
     problem_reply,
     send_reply,
 )
-from ledger.http.waiting import COMMANDS_WAITING_MAX, WaitingRoom
 from ledger.writer.submission import Answer, Group, Outcome, Refused, Submission, submission
 from ledger.writer.writer import Writer
 

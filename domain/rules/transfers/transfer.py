@@ -22,10 +22,10 @@ from domain.legal.rule_sets import Condition, may_be_cited
 from domain.names import AgreementId
 from domain.refusals import AgreementIsNotInForce, OriginAndDestinationAreTheSame, Refusal, TransferIsClosed
 from domain.register import Register
-from domain.rules import person_checks
-from domain.rules.reasons import Cancellation, Fault, explain
+from domain.rules.people import person_checks
 from domain.rules.ruling import UNKNOWN_SCOPE, AnyRule, Call, Named, Rule, same_body
-from domain.rules.transfer_case import (
+from domain.rules.transfers.reasons import Cancellation, Fault, explain
+from domain.rules.transfers.transfer_case import (
     Deal,
     agreement_of,
     case_of,

@@ -123,9 +123,9 @@ def answer_requests(
     import uvicorn
 
     from ledger.http.app import create_app
-    from ledger.http.exchange import CommandProtocol
     from ledger.http.feed.live import LiveLog
-    from ledger.http.server import Server
+    from ledger.http.serving.exchange import CommandProtocol
+    from ledger.http.serving.server import Server
     from ledger.observing.lines import logger, set_up
 
     warn(

@@ -20,11 +20,11 @@ from uvicorn.server import ServerState
 
 from domain.strict_json import COMMAND_BYTES_MAX
 from ledger.http import gate
-from ledger.http.command_routes import IN_SCOPE
-from ledger.http.commands import Route, decided
+from ledger.http.commands.edge import Route, decided
+from ledger.http.commands.routes import IN_SCOPE
+from ledger.http.commands.waiting import Waiter
 from ledger.http.replies import Reply, all_headers
-from ledger.http.waiting import Waiter
-from ledger.http.watched import Seen, Watched
+from ledger.http.serving.watched import Seen, Watched
 from ledger.writer.submission import Group, Outcome
 
 HEAD_BYTES_MAX: Final = 16_384

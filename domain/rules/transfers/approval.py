@@ -20,11 +20,11 @@ from domain.events.transfer import TransferApproved, TransferRejected
 from domain.legal.case import Case
 from domain.refusals import NobodyConfirmsTheirOwnAct, Refusal
 from domain.register import Register
-from domain.rules import person_checks
-from domain.rules.capacity import Days, Override, facility_is_full, over_capacity
-from domain.rules.reasons import Rejection, explain
+from domain.rules.people import person_checks
+from domain.rules.people.capacity import Days, Override, facility_is_full, over_capacity
 from domain.rules.ruling import AnyRule, Call, Named, Rule
-from domain.rules.transfer_case import (
+from domain.rules.transfers.reasons import Rejection, explain
+from domain.rules.transfers.transfer_case import (
     Deal,
     agreement_of,
     case_of,

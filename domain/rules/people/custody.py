@@ -21,9 +21,9 @@ from domain.events.person import CustodyOpened, MovedWithin, PresenceReported
 from domain.refusals import FacilityIsOfAnotherAuthority, OriginAndDestinationAreTheSame, Refusal
 from domain.register import Register
 from domain.rules.belief import belief_at, head_of
-from domain.rules.capacity import Days, Override, days_of, facility_is_full, over_capacity
 from domain.rules.flags import by_another, duplicate_flags, report_flags
-from domain.rules.person_checks import (
+from domain.rules.people.capacity import Days, Override, days_of, facility_is_full, over_capacity
+from domain.rules.people.person_checks import (
     basis_not_live,
     dead,
     held_by_another,

@@ -8,7 +8,7 @@ from typing import Final
 
 import uvicorn
 
-from ledger.http.exchange import CommandProtocol
+from ledger.http.serving.exchange import CommandProtocol
 
 SENDING_SECONDS_MAX: Final = 10
 """How long a client may take over the head of a request, and as long again over its body."""

@@ -21,7 +21,7 @@ from domain.names import BasisId
 from domain.refusals import BasisIsNotLive, Refusal
 from domain.register import Register
 from domain.rules.belief import head_of, zone_of
-from domain.rules.person_checks import dead
+from domain.rules.people.person_checks import dead
 from domain.rules.ruling import AnyRule, Call, Named, Rule
 
 ORDERING = ("sending", "court")

@@ -17,8 +17,8 @@ from starlette.types import Message, Receive, Scope, Send
 from domain.refusals import ActorIsUnknown
 from domain.register import Register
 from ledger.http import gate
-from ledger.http.command_routes import BATCH, IN_SCOPE, PREFIX, ROUTES
-from ledger.http.commands import CommandEdge
+from ledger.http.commands.edge import CommandEdge
+from ledger.http.commands.routes import BATCH, IN_SCOPE, PREFIX, ROUTES
 from ledger.http.problems import MEDIA_TYPE
 from ledger.http.replies import POSITION, Header
 from ledger.observing.lines import logger

@@ -21,8 +21,8 @@ from domain.files.agreement import AgreementFile
 from domain.names import Digest
 from domain.refusals import Refusal
 from domain.register import Register
+from domain.rules.money.treasury import MonthIn, agreement_asked, not_the_payee
 from domain.rules.ruling import AnyRule, Call, Named, Rule, agreement_named
-from domain.rules.treasury import MonthIn, agreement_asked, not_the_payee
 
 _DAY = timedelta(days=1)
 

@@ -28,8 +28,8 @@ from domain.money import read_rate
 from domain.names import AgreementId
 from domain.refusals import ActorIsNotAParty, LegalBasisForbidsFees, Refusal
 from domain.register import Register
+from domain.rules.money.treasury import agreement_asked, state_of
 from domain.rules.ruling import AnyRule, Call, Named, Rule, agreement_named
-from domain.rules.treasury import agreement_asked, state_of
 
 TREASURIES: tuple[str, ...] = ("treasury-payee", "treasury-payer")
 DAYS_MAX = 3650

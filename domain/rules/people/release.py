@@ -25,9 +25,9 @@ from domain.names import BasisId
 from domain.refusals import NobodyConfirmsTheirOwnAct, OccurredAtIsBeforeTheLastFact, Refusal, ReleaseIsUnknown
 from domain.register import Register
 from domain.rules.belief import belief_at, file_of, head_of, standing_at, zone_of
-from domain.rules.closed_days import closed_days
 from domain.rules.flags import duplicate_flags, report_flags
-from domain.rules.person_checks import (
+from domain.rules.people.closed_days import closed_days
+from domain.rules.people.person_checks import (
     dead,
     held_by_another,
     holds_forbid,

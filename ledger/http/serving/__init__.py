@@ -1,0 +1,1 @@
+"""Under the application: the server, its connections, and every request watched."""
