@@ -23,6 +23,8 @@ REBUILD: Final = "rebuild"
 ROWS_FETCHED: Final = 5_000
 COPY_ROWS_MIN: Final = 50
 """From so many rows on they are streamed; fewer are inserted sooner one by one."""
+LOCK_MILLISECONDS: Final = 30_000
+"""How long a statement waits for what others hold, until it is `locked`."""
 # "view" in ASCII: the class of our advisory locks in the database.
 LOCKS: Final = 0x76696577
 
@@ -252,7 +254,9 @@ class PostgresDatabase(Database):
 
     def _connect(self) -> Connection:
         connection = psycopg.connect(self._conninfo, autocommit=True)
-        connection.execute(f"SET search_path = {SCHEMA}; SET lock_timeout = '30s'; SET synchronous_commit = off")
+        connection.execute(
+            f"SET search_path = {SCHEMA}; SET lock_timeout = {LOCK_MILLISECONDS}; SET synchronous_commit = off"
+        )
         return connection
 
 

@@ -15,6 +15,7 @@ import pytest
 
 from ledger.service import LogEvents
 from projections import VIEWS, RebuildFailed, RebuildIsRunning, ViewIsUnknown, Views, current_custody, open_views, roll
+from projections.engine import postgres
 from projections.engine.driving import lines, rebuilding
 from projections.engine.driving.goal import Task
 from projections.engine.driving.rebuilding import Rebuild
@@ -208,6 +209,29 @@ def test_a_rebuild_killed_half_way_leaves_the_live_view_serving(database_url: st
         assert (digest, tables) == (before[name], {table.named(generation) for table in view.tables})
     views.close()
     scene.log.close()
+
+
+def test_what_is_replaced_stays_while_somebody_reads_it_and_goes_with_the_next_opening(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(postgres, "LOCK_MILLISECONDS", 100)
+    events = story().events()
+    views, reader = views_over(events, database_url), open_views(database_url, ListSource(events))
+    generation, digest, tables = live(views, "roll")
+    counted = f"SELECT count(*) FROM {VIEWS['roll'].tables[0].named(generation)}"
+    with reader.database.reading() as session:
+        before = session.select(counted)
+        assert [result.switched for result in views.rebuild(["roll"])] == [True]
+        assert session.select(counted) == before
+    reader.close()
+    views.close()
+    views = open_views(database_url, ListSource(events))
+    assert live(views, "roll") == (
+        generation + 1,
+        digest,
+        {name.replace(f"__{generation}", f"__{generation + 1}") for name in tables},
+    )
+    views.close()
 
 
 def interrupted(views: Views, names: Sequence[str] = (), *, after: int) -> None:

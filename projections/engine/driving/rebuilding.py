@@ -339,16 +339,25 @@ def _alike(page: Sequence[Recorded]) -> Sequence[Recorded]:
 def drop_retired(database: Database, pace: Pace | None = None) -> None:
     """Remove every line that serves no longer, and what was being built in vain.
 
-    A table a transaction: whoever still reads several of them could otherwise wait for us, and we for them.
+    One that somebody reads for long is left to whoever comes here next: it does no harm where it is.
     """
     with database.reading() as session:
         gone = {line: lines.tables_of(session, line) for line in lines.lines(session) if line.role == "retired"}
     for line, tables in gone.items():
-        for table in tables:
-            with database.writing() as session:
-                session.execute(f"DROP TABLE IF EXISTS {table}")
-            if pace is not None:
-                pace.end()
+        try:
+            _drop(database, line, tables, pace)
+        except ViewsUnreachable as error:
+            if error.reason != "locked":
+                raise
+
+
+def _drop(database: Database, line: Line, tables: Sequence[str], pace: Pace | None) -> None:
+    """A table a transaction: whoever still reads several of them could otherwise wait for us, and we for them."""
+    for table in tables:
         with database.writing() as session:
-            parking.forget(session, line)
-            lines.forget(session, line)
+            session.execute(f"DROP TABLE IF EXISTS {table}")
+        if pace is not None:
+            pace.end()
+    with database.writing() as session:
+        parking.forget(session, line)
+        lines.forget(session, line)
