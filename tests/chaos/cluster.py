@@ -21,7 +21,7 @@ import psycopg
 from psycopg import sql
 
 from tests.engines import new_cluster
-from tests.failover.pair import free_port
+from tests.ports import free_port
 
 SETTINGS: Final = "listen_addresses = '127.0.0.1'\nunix_socket_directories = ''\nfsync = on\nmax_wal_size = 512MB\n"
 STARTS_MAX: Final = 100

@@ -182,7 +182,7 @@ def _with_a_pause(
             heard.wait_beyond(before, PATIENCE)
             moved = heard.position - before
         for ended in working:
-            ended.result(PATIENCE + seconds)
+            ended.result(10 * PATIENCE + seconds)
     return moved, heard.position
 
 

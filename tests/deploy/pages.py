@@ -11,7 +11,7 @@ from pathlib import Path
 from tests.ledger.cli.running import CUSTODY
 from tests.shared_data import REPOSITORY
 
-SECONDS_MAX = 300
+SECONDS_MAX = 1_800
 
 
 def printed(script: str, folder: Path, **variables: str) -> str:

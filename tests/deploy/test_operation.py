@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import shlex
-import socket
 from pathlib import Path
 
 import pytest
@@ -16,6 +15,7 @@ from ledger.sources import utc_now
 from tests.deploy.pages import printed
 from tests.engines import Server
 from tests.ledger.cli.running import custody
+from tests.ports import free_port
 from tests.shared_data import REPOSITORY
 
 PAGE = (REPOSITORY / "docs" / "operation.md").read_text("utf-8")
@@ -23,9 +23,7 @@ BLOCKS: list[tuple[str, str]] = re.findall(r"^```(sh(?: postgresql)?)\n(.*?)^```
 
 
 def test_the_page_runs_from_the_first_start_to_a_full_database(tmp_path: Path) -> None:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     script = "".join(block for kind, block in BLOCKS if kind == "sh")
     assert "CUSTODY_PORT=8000" in script
     told = printed(script.replace("CUSTODY_PORT=8000", f"CUSTODY_PORT={port}"), tmp_path)

@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -22,6 +21,7 @@ import psycopg
 from psycopg import sql
 
 from tests.engines import SETTINGS, memory_folder, new_cluster
+from tests.ports import free_port
 from tests.shared_data import REPOSITORY
 
 PAGE: Final = (REPOSITORY / "docs" / "failover.md").read_text("utf-8")
@@ -175,11 +175,3 @@ def pair() -> Iterator[Pair]:
             two.stop()
     finally:
         shutil.rmtree(home, ignore_errors=True)
-
-
-def free_port() -> int:
-    """A port that nobody listens on now."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port: int = free.getsockname()[1]
-        return port

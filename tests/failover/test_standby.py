@@ -30,10 +30,12 @@ def servers() -> Iterator[Pair]:
         yield servers
 
 
-@pytest.fixture(autouse=True)
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A server that says nothing is given up sooner, as several tests wait for that."""
-    monkeypatch.setattr(LogConnection, "answer_seconds", 1.0)
+@contextmanager
+def giving_up_after(seconds: float) -> Iterator[None]:
+    """How long a server that says nothing is waited for: shortly where that is the matter, or as it takes."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(LogConnection, "answer_seconds", seconds)
+        yield
 
 
 @pytest.fixture
@@ -66,7 +68,7 @@ def cancel_the_wait(servers: Pair) -> None:
 
 def cancelled(servers: Pair, log: EventLog) -> None:
     """Position 3 is committed on the primary and seen there, and the standby has not got it."""
-    with ThreadPoolExecutor() as threads:
+    with giving_up_after(PATIENCE), ThreadPoolExecutor() as threads:
         appending = threads.submit(log.append, rows(3, 3), [])
         cancel_the_wait(servers)
         with refused("gone", "not known to be on its standby"):
@@ -77,10 +79,10 @@ def cancelled(servers: Pair, log: EventLog) -> None:
 def test_an_append_that_the_standby_has_not_got_is_neither_told_of_nor_seen(servers: Pair, url: str) -> None:
     with opened(url, create=False) as log, opened(url, create=False) as other:
         with servers.standing_still():
-            with refused("gone"):
+            with giving_up_after(1), refused("gone"):
                 log.append(rows(3, 3), [])
             assert other.head() == 2
-            with refused("gone"):
+            with giving_up_after(1), refused("gone"):
                 other.append([row(3, by="other")], [])
         # The standby has it now, and so the commit that nobody waits for any more is made.
         assert other.wait_for(2, PATIENCE)
@@ -91,7 +93,7 @@ def test_a_commit_whose_wait_was_cancelled_is_no_success(servers: Pair, url: str
     with opened(url, create=False) as log:
         with servers.standing_still():
             cancelled(servers, log)
-            with refused("gone"):
+            with giving_up_after(1), refused("gone"):
                 log.confirm(3)
         log.confirm(3)
         log.append(rows(4, 4), [])
@@ -106,12 +108,14 @@ def test_a_repeat_is_answered_once_its_first_answer_is_on_the_standby(servers: P
             return scene.do(NORTH, "register-person", key="k", **person(ANN)).replayed
 
         with servers.standing_still():
-            asking = threads.submit(ask)
-            cancel_the_wait(servers)
+            with giving_up_after(PATIENCE):
+                asking = threads.submit(ask)
+                cancel_the_wait(servers)
+            # It is found to be recorded, and then the standby is waited for once more.
             with refused("gone"):
-                asking.result(PATIENCE)
+                asking.result(2 * PATIENCE)
             # It stands in the log, and is not told of.
-            with refused("gone"):
+            with giving_up_after(1), refused("gone"):
                 ask()
         assert ask()
 

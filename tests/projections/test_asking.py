@@ -16,7 +16,7 @@ from tests.projections.test_parking import refusing
 from tests.projections.test_running import acceptance_of
 from tests.scene import ANN, E1
 
-SECONDS = 20.0
+SECONDS = 60.0
 
 
 def test_an_answer_says_its_position_and_its_instant() -> None:

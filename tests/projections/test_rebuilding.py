@@ -375,8 +375,8 @@ def test_who_asks_during_a_switch_is_answered(database_url: str) -> None:
 
     with ThreadPoolExecutor() as threads:
         asking = [threads.submit(ask) for _ in range(3)]
-        assert begun.wait(20)
         try:
+            assert begun.wait(60)
             for _ in range(5):
                 [result] = views.rebuild(["roll"])
                 assert result.switched

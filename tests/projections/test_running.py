@@ -28,7 +28,7 @@ from projections.engine.views import open_views
 from tests.projections.lives import MEMORY, story
 from tests.projections.stage import FOLDING, ListSource, now, open_story, registry, views_over
 
-SECONDS = 20.0
+SECONDS = 60.0
 Apply = Callable[[Batch, Rows], None]
 
 

@@ -232,6 +232,7 @@ def test_one_that_is_gone_on_with_stands_back_for_the_live_views(
             other._runner.step()
 
         monkeypatch.setattr(pace, "sleep", live_views_move)
+        monkeypatch.setattr(pace, "STAND_BACK_SECONDS_MAX", 60)
         assert all(result.switched and result.comparison.is_equal for result in views.rebuild())
         assert built == [18, 0], "it wrote one page, then nothing until the live views had moved"
         assert {status.position for status in views.status()} == {scene.log.head()}
@@ -256,7 +257,7 @@ def test_a_helper_that_keeps_us_waiting_is_not_waited_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: type[LogEvents]
 ) -> None:
     monkeypatch.setattr(sharing, "HELPER_SECONDS_MAX", 0.2 if kind is Standing else 60)
-    monkeypatch.setattr(sqlite, "LOCK_SECONDS", 0.2)
+    monkeypatch.setattr(sqlite, "LOCK_SECONDS", 0.2 if kind is Standing else 1)
     with opened(f"sqlite:///{tmp_path / 'custody.db'}", kind) as (_, views):
         before = digests(views)
         results = views.rebuild()

@@ -32,6 +32,7 @@ CONNECT_SECONDS: Final = 2
 REST_SECONDS: Final = 1
 LOCK_SECONDS: Final = 2
 # The server ends a statement by itself; the client stops waiting a little later, for a server that hangs.
+STATEMENT_SECONDS: Final = 3
 ANSWER_SECONDS: Final = 4
 # After so long without a word from a process in the midst of a transaction the server breaks it off, and frees what
 # it holds. A turn is spent deciding a batch; one that takes longer to decide than this is not recorded.
@@ -39,18 +40,6 @@ STANDSTILL_SECONDS: Final = 5
 
 # A commit that waits for no disk, or not for its standby's, is less than `append` promises.
 DURABLE: Final = ("on", "remote_apply")
-# Every read of the log goes by an index. A server that knows little of the tables' sizes yet would go through whole
-# ones for a few rows.
-_SESSION: Final = f"""
-    SET enable_seqscan = off;
-    SET enable_hashjoin = off;
-    SET lock_timeout = '{LOCK_SECONDS}s';
-    SET statement_timeout = '3s';
-    SET idle_in_transaction_session_timeout = '{STANDSTILL_SECONDS}s';
-    SET default_transaction_isolation = 'read committed';
-    SELECT set_config('synchronous_commit', 'on', false)
-        WHERE current_setting('synchronous_commit') NOT IN {DURABLE}
-"""
 
 # What the URL does not say. Keep-alives and the TCP time-out find a machine that vanished without a word.
 _CONNECTION_DEFAULTS: Final = {
@@ -79,6 +68,24 @@ _REASONS: Final[dict[str, Reason]] = {
     "08": "gone",
     "58": "gone",  # input/output error
 }
+
+
+def _session() -> str:
+    """What a connection is set to.
+
+    Every read of the log goes by an index: a server that knows little of the tables' sizes yet would go through whole
+    ones for a few rows.
+    """
+    return f"""
+        SET enable_seqscan = off;
+        SET enable_hashjoin = off;
+        SET lock_timeout = '{LOCK_SECONDS}s';
+        SET statement_timeout = '{STATEMENT_SECONDS}s';
+        SET idle_in_transaction_session_timeout = '{STANDSTILL_SECONDS}s';
+        SET default_transaction_isolation = 'read committed';
+        SELECT set_config('synchronous_commit', 'on', false)
+            WHERE current_setting('synchronous_commit') NOT IN {DURABLE}
+    """
 
 
 def reason_of(error: psycopg.Error) -> Reason | None:
@@ -191,7 +198,7 @@ class Connections:
         connection = LogConnection.connect(self._conninfo, row_factory=dict_row, autocommit=True)
         try:
             connection.must_take_writes = self._must_take_writes
-            connection.execute(_SESSION)
+            connection.execute(_session())
             self._recognise(connection)
         except BaseException:
             connection.close()

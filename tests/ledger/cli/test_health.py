@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from ledger.cli.commands.running import health
 from tests.ledger.cli.running import answered, custody, url_of
 from tests.ledger.cli.test_serving import served
 
@@ -42,9 +43,11 @@ def another_server(status: int, body: bytes) -> Iterator[int]:
             thread.join()
 
 
-def test_a_server_is_ready_until_its_database_is_gone(copied: Path) -> None:
+def test_a_server_is_ready_until_its_database_is_gone(copied: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(health, "ANSWER_SECONDS", 60)
     with served("serve", "--port", "0", "--database-url", url_of(copied)) as service:
         port = str(urlsplit(service.address).port)
+        assert service.get("/health/live")["status"] == "live", "it listens before it can answer"
         ready = custody("healthcheck", "--port", port, http_proxy="http://127.0.0.1:9")
         assert (ready.exit_code, ready.stdout.split(",")[0]) == (0, "ready"), ready.stderr
         assert custody("healthcheck", CUSTODY_PORT=port, CUSTODY_HOST="0.0.0.0").exit_code == 0

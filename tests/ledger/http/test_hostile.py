@@ -10,7 +10,7 @@ import pytest
 
 from ledger.http.commands.routes import BATCH, PREFIX
 from tests.ledger.http.house import IN_MEMORY, House, furnished, house_at
-from tests.ledger.http.serving import served
+from tests.ledger.http.serving import PATIENCE, served
 from tests.shared_data import body_of, own_vectors, shared_rows
 
 WHO = {"Custody-Actor": "north/north-1", "Idempotency-Key": "hostile-1"}
@@ -28,7 +28,7 @@ class Reached(NamedTuple):
 def ledger() -> Iterator[Reached]:
     with house_at(IN_MEMORY, run_views=False) as house:
         furnished(house)
-        with served(house.app) as address, httpx2.Client(base_url=address) as client:
+        with served(house.app) as address, httpx2.Client(base_url=address, timeout=PATIENCE) as client:
             yield Reached(house, client)
 
 

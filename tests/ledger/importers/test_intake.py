@@ -30,7 +30,7 @@ def test_a_row_that_makes_no_command_is_named_and_the_rest_goes_on(tmp_path: Pat
 
 def test_two_imports_at_once_give_everybody_one_name(database_url: str) -> None:
     sources = [f"s-{number}" for number in range(400)]
-    start = Barrier(2)
+    start = Barrier(2, timeout=60)
 
     def named(order: int) -> dict[str, str]:
         with closing(ImportBook.open(database_url)) as book:

@@ -7,12 +7,10 @@ import logging
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import closing
 from functools import partial
 
 import httpx2
@@ -29,6 +27,7 @@ from ledger.sources import Sources
 from ledger.store.log import DatabaseUnreachable, PositionTaken, Step
 from tests.ledger.http.house import IN_MEMORY, Clock, House, furnished, house_at, new_log
 from tests.ledger.http.serving import PATIENCE, PROGRAM
+from tests.ports import free_port
 from tests.scene import SEALED
 from tests.shared_data import REPOSITORY
 
@@ -187,7 +186,7 @@ def served(url: str, **settings: str) -> list[str]:
             assert serving.wait(PATIENCE)
             address = next(line.partition("Serving on ")[2] for line in said if "Serving on " in line)
             body = {**PERSON, "name": SECRET}
-            with httpx2.Client() as client:
+            with httpx2.Client(timeout=PATIENCE) as client:
                 answer = client.post(f"{address}/v1/people", json=body, headers={**WHO, "Idempotency-Key": SECRET})
             assert answer.status_code == 422
         finally:
@@ -218,8 +217,7 @@ def test_a_service_tells_a_reader_as_much_as_is_asked_for(sqlite_url: str) -> No
 
 def test_the_worker_answers_metrics_where_it_is_told_to(sqlite_url: str) -> None:
     new_log(sqlite_url, a_clock()).close()
-    with closing(socket.create_server(("127.0.0.1", 0))) as taken:
-        port = taken.getsockname()[1]
+    port = free_port()
     stop, views = threading.Event(), threading.Event()
     settings = Settings.model_validate({"metrics_port": port, "database_url": sqlite_url})
     worker = threading.Thread(
@@ -228,7 +226,7 @@ def test_the_worker_answers_metrics_where_it_is_told_to(sqlite_url: str) -> None
     worker.start()
     try:
         assert views.wait(PATIENCE)
-        told = httpx2.get(f"http://127.0.0.1:{port}/metrics").text
+        told = httpx2.get(f"http://127.0.0.1:{port}/metrics", timeout=PATIENCE).text
     finally:
         stop.set()
         worker.join(PATIENCE)

@@ -13,6 +13,10 @@ from ledger.store import EventLog
 from ledger.store.log import Step
 from tests.engines import EXTERNAL_SERVER
 
+PATIENCE = 60
+TIME_OUTS = ("LOCK_SECONDS", "STATEMENT_SECONDS", "STANDSTILL_SECONDS")
+"""What a connection to PostgreSQL is set to: how long the server waits for others."""
+
 stops_backends = pytest.mark.skipif(EXTERNAL_SERVER in os.environ, reason="the server's processes are not ours to stop")
 
 

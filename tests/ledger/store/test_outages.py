@@ -31,10 +31,8 @@ from ledger.store.postgres import log as postgres_log
 from ledger.store.postgres.connections import Connections
 from ledger.store.sqlite.log import SQLiteLog
 from tests.engines import Server, wheel_server
-from tests.ledger.store.backends import cut_all, path_of, standing_still, stops_backends, wait_for_end
+from tests.ledger.store.backends import PATIENCE, cut_all, path_of, standing_still, stops_backends, wait_for_end
 from tests.ledger.store.samples import opened, record, row, rows
-
-PATIENCE = 60
 
 
 @contextmanager
@@ -112,6 +110,7 @@ def test_a_connection_lost_during_an_append(postgresql_url: str, step: Step) -> 
 
 
 @stops_backends
+@pytest.mark.usefixtures("patient_server")
 def test_the_answer_of_a_commit_is_lost(postgresql_url: str) -> None:
     """The backend stands still until the client has given up, then finds COMMIT in its socket and commits.
 

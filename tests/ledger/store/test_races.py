@@ -12,6 +12,7 @@ import pytest
 
 from ledger.store import EventLog, PositionTaken, Row, engine_of
 from ledger.store.log import Step
+from ledger.store.sqlite import connections as sqlite_connections
 from tests.ledger.store.samples import opened, row
 
 WRITERS = 3
@@ -49,7 +50,7 @@ def follow(log: EventLog, until: int) -> list[Row]:
     """Read the log as it grows: `read` raises should a position appear before the one below it."""
     seen: list[Row] = []
     while len(seen) < until:
-        log.wait_for(len(seen), timeout=1)
+        assert log.wait_for(len(seen), PATIENCE)
         seen += log.read(len(seen), 7)
     return seen
 
@@ -79,7 +80,9 @@ def assert_nothing_lost(log: EventLog, seen: list[list[Row]]) -> None:
 TOTAL = WRITERS * sum(number % 3 + 1 for number in range(BATCHES))
 
 
-def test_threads_race(database_url: str) -> None:
+def test_threads_race(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Whoever waits for the file comes again at times of its own, and may miss every gap for seconds.
+    monkeypatch.setattr(sqlite_connections, "LOCK_SECONDS", PATIENCE)
     with logs_of_writers(database_url) as logs, ThreadPoolExecutor() as threads:
         following = [threads.submit(follow, log, TOTAL) for log in {id(log): log for log in logs}.values()]
         writing = [threads.submit(write, log, f"w{number}") for number, log in enumerate(logs)]
@@ -108,6 +111,7 @@ class Failed(Exception):
     """The earlier of two appends breaks off before its commit."""
 
 
+@pytest.mark.usefixtures("patient_server")
 @pytest.mark.parametrize("fails", [False, True], ids=["the earlier commits", "the earlier fails"])
 def test_the_later_of_two_waits_for_the_earlier(postgresql_url: str, fails: bool) -> None:
     """Staged: the first has inserted and not committed while the second inserts the same position."""
@@ -150,6 +154,7 @@ def wait_until_blocked(url: str, append: Future[Any], waiting: int = 1) -> None:
 GATE = 1
 
 
+@pytest.mark.usefixtures("patient_server")
 def test_batches_over_the_same_streams_in_another_order_do_not_lock_each_other_out(postgresql_url: str) -> None:
     """Staged: the first is held between two of its rows, while the second begins with the stream that it ends with."""
     with (

@@ -15,13 +15,13 @@ import pytest
 
 from ledger.store import DatabaseUnreachable, EventLog, PositionTaken
 from ledger.store.log import Step
+from ledger.store.postgres import connections
 from ledger.store.postgres.connections import Connections
 from ledger.store.postgres.turns import LOCK, Turns
-from tests.ledger.store.backends import cut_all
+from tests.ledger.store.backends import PATIENCE, TIME_OUTS, cut_all
 from tests.ledger.store.samples import opened, record, row, rows
 from tests.ledger.store.test_races import BATCHES, wait_until_blocked
 
-PATIENCE = 60
 WRITERS = 3
 
 
@@ -40,6 +40,8 @@ def test_an_append_in_a_turn_is_an_append(database_url: str) -> None:
 def write_in_turns(url: str, name: str) -> int:
     """Append batches, each decided in a turn; returns how often it was beaten."""
     beaten = 0
+    for time_out in TIME_OUTS:
+        setattr(connections, time_out, PATIENCE)
     with opened(url, create=False) as log:
         written = 0
         while written < BATCHES:
@@ -188,11 +190,15 @@ def test_a_process_that_is_stopped_in_its_turn_stops_nobody_for_long(postgresql_
     with opened(postgresql_url) as log:
         paused = context.Process(target=paused_in_its_turn, args=(postgresql_url, step, theirs))
         paused.start()
+        # So that its end is heard of here also where it ends without a word.
+        theirs.close()
         try:
+            assert ours.poll(PATIENCE)
             assert ours.recv() == "stopping"
             os.waitid(os.P_PID, paused.pid or 0, os.WSTOPPED | os.WNOWAIT)
             append_in_turns(log, first=1)
             os.kill(paused.pid or 0, signal.SIGCONT)
+            assert ours.poll(PATIENCE)
             assert ours.recv() in ("DatabaseUnreachable", "PositionTaken")
             paused.join(PATIENCE)
             assert paused.exitcode == 0

@@ -88,6 +88,7 @@ def test_what_comes_to_wait_for_a_turn_joins_the_batch(logs: tuple[EventLog, Eve
     assert [told.position for [told] in outcomes if isinstance(told, Answer)] == [head - 2, head - 1, head]
 
 
+@pytest.mark.usefixtures("patient_server")
 def test_what_others_record_is_read_while_a_turn_is_waited_for(postgresql_url: str) -> None:
     with (
         opened(postgresql_url) as log,

@@ -140,6 +140,7 @@ def test_it_goes_under_load(place: Place) -> None:
 
 
 @stops_backends
+@pytest.mark.usefixtures("patient_server")
 def test_a_commit_that_lands_after_its_waiter_was_told_nothing_is_known(postgresql_url: str) -> None:
     """The server is slower than our patience; the key finds what it did, and nobody builds on what is not there."""
     with opened(postgresql_url) as log, psycopg.connect(postgresql_url, autocommit=True) as server:
@@ -247,7 +248,7 @@ def test_the_follower_rests_while_it_cannot_read(postgresql_url: str) -> None:
 
 
 def _refusing_to_read(log: EventLog) -> tuple[list[int], list[int]]:
-    """The reads that fail from now on, and the waits; each as it comes."""
+    """The reads that fail from now on, and the waits from the first of them on; each as it comes."""
     reads: list[int] = []
     waits: list[int] = []
     wait_for = log.wait_for
@@ -257,7 +258,8 @@ def _refusing_to_read(log: EventLog) -> tuple[list[int], list[int]]:
         raise DatabaseUnreachable("gone", "staged")
 
     def wait(after: int, timeout: float) -> bool:
-        waits.append(after)
+        if reads:
+            waits.append(after)
         return wait_for(after, timeout)
 
     log.read = read  # type: ignore[method-assign]  # this log alone, as if its server were gone
