@@ -21,6 +21,8 @@ from projections import Views, open_views
 __all__ = ["LedgerIsEmpty", "LogEvents", "Service", "open_service"]
 
 LOOK_AGAIN_SECONDS: Final = 0.02
+WAITING_MAX: Final = 12
+"""How many may wait for the register together: each keeps a thread that other readers may need."""
 
 
 class LedgerIsEmpty(Exception):
@@ -43,6 +45,7 @@ class Service:
     writer: Writer
     views: Views
     _stop: threading.Event = field(default_factory=threading.Event)
+    _room: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(WAITING_MAX))
     _running: threading.Thread | None = None
 
     def run_views(self) -> None:
@@ -51,12 +54,19 @@ class Service:
         self._running.start()
 
     def reached(self, position: int, seconds: float) -> bool:
-        """Whether the register stands at `position` or beyond, `seconds` from now at the latest."""
-        deadline = time.monotonic() + seconds
-        while self.writer.register.position < position:
-            if time.monotonic() >= deadline or self._stop.wait(LOOK_AGAIN_SECONDS):
-                return False
-        return True
+        """Whether the register stands at `position` or beyond, `seconds` from now at the latest.
+
+        Where too many wait already, it is not waited for.
+        """
+        if self.writer.register.position < position and self._room.acquire(blocking=False):
+            try:
+                deadline = time.monotonic() + seconds
+                while self.writer.register.position < position and time.monotonic() < deadline:
+                    if self._stop.wait(LOOK_AGAIN_SECONDS):
+                        break
+            finally:
+                self._room.release()
+        return self.writer.register.position >= position
 
     def close(self) -> None:
         """Answer what is being recorded, then stop every thread and let the database go."""

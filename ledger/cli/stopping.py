@@ -12,6 +12,17 @@ if TYPE_CHECKING:
     from types import FrameType
 
 
+class _Told(threading.Event):
+    """An event that a handler of signals may set, which interrupts also a thread that waits for this very event.
+
+    The lock of a plain one is not to be had twice by one thread: the handler would wait for it for ever.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._cond = threading.Condition(threading.RLock())
+
+
 @contextmanager
 def told_to_stop() -> Iterator[threading.Event]:
     """An event that the first signal sets, for what is under way to be finished; a second signal cuts it off.
@@ -19,7 +30,7 @@ def told_to_stop() -> Iterator[threading.Event]:
     The first raises nothing: an exception out of nowhere is dropped in a finalizer and turned into another by some
     libraries, and then the command would go on, or fail.
     """
-    told = threading.Event()
+    told = _Told()
 
     def note(_signal: int, _frame: FrameType | None) -> None:
         if told.is_set():

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Final, TextIO
 
 if TYPE_CHECKING:
@@ -76,8 +76,9 @@ def show_fields(fields: Mapping[str, object]) -> None:
 
 
 def say(text: str) -> None:
-    """Tell the person who runs the command something that is no data."""
-    print(printable(text), file=sys.stderr, flush=True)
+    """Tell the person who runs the command something that is no data; where nobody listens, it is gone."""
+    with suppress(OSError, ValueError):
+        print(printable(text), file=sys.stderr, flush=True)
 
 
 def warn(text: str) -> None:

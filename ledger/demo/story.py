@@ -66,7 +66,7 @@ class Story:
             month = (month - timedelta(days=1)).replace(day=1)
         return month
 
-    def tell(self, log: EventLog) -> None:
+    def tell(self, log: EventLog, progress: Callable[[int, int], None]) -> None:
         """Record the registry, then every act up to now in the order of its time."""
         sources = Sources(now=lambda: self._clock)
         self._clock = self._at(self.first_day - timedelta(days=2), 9)
@@ -84,7 +84,9 @@ class Story:
         for number in range(1, self.people + 1):
             self._person(number)
         self._invoices()
-        for when, _, act in sorted(self._acts, key=lambda item: item[:2]):
+        acts = sorted(self._acts, key=lambda item: item[:2])
+        for done, (when, _, act) in enumerate(acts):
+            progress(done, len(acts))
             if when < self.now - timedelta(hours=1):
                 self._clock = when + timedelta(minutes=2)
                 act()

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from functools import lru_cache
-from select import select
+from select import POLLIN, poll
 from threading import Lock
 from typing import Final
 from zlib import crc32
 
 import psycopg
+from psycopg.abc import RV, PQGen
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.pq import TransactionStatus
 from psycopg.rows import TupleRow
@@ -25,6 +26,8 @@ COPY_ROWS_MIN: Final = 50
 """From so many rows on they are streamed; fewer are inserted sooner one by one."""
 LOCK_MILLISECONDS: Final = 30_000
 """How long a statement waits for what others hold, until it is `locked`."""
+ANSWER_SECONDS: Final = 35.0
+"""How long a server that says nothing is waited for: longer than it waits for a lock."""
 # "view" in ASCII: the class of our advisory locks in the database.
 LOCKS: Final = 0x76696577
 
@@ -54,7 +57,20 @@ _REASONS: Final[dict[str, Reason]] = {
 
 _TEXT: Final = 'text COLLATE "C"'
 
-Connection = psycopg.Connection[TupleRow]
+
+class Connection(psycopg.Connection[TupleRow]):
+    """A connection that gives up on a silent server after `answer_seconds` (None: never), and is closed then."""
+
+    answer_seconds: float | None = ANSWER_SECONDS
+
+    def wait(self, gen: PQGen[RV], interval: float = 0.1, timeout: float | None = None) -> RV:
+        try:
+            return super().wait(gen, interval, self.answer_seconds if timeout is None else timeout)
+        except psycopg.OperationalError:
+            # Still active: the answer may come yet, and would be taken for that of the next statement.
+            if self.pgconn.transaction_status == TransactionStatus.ACTIVE:
+                self.pgconn.finish()
+            raise
 
 
 class PostgresSession:
@@ -127,6 +143,7 @@ class PostgresDatabase(Database):
         self._owned: set[str] = set()
         self._lock = Lock()
         self._is_closed = False
+        self._rebuilds = False
 
     def reading(self) -> AbstractContextManager[PostgresSession]:
         return self._transaction("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY")
@@ -170,9 +187,11 @@ class PostgresDatabase(Database):
         with self._risen(), self._connect() as connection:
             if not _locked(connection, REBUILD):
                 raise RebuildIsRunning
+            self._rebuilds = True
             try:
                 yield
             finally:
+                self._rebuilds = False
                 _unlock(connection)
 
     def _owning(self) -> Connection:
@@ -210,6 +229,8 @@ class PostgresDatabase(Database):
     def _transaction(self, begin: str) -> Iterator[PostgresSession]:
         with self._risen():
             connection = self._take()
+            # Two generations of a long view are held against each other for as long as that takes.
+            connection.answer_seconds = None if self._rebuilds else ANSWER_SECONDS
             try:
                 connection.execute(begin)
                 yield PostgresSession(connection)
@@ -253,7 +274,7 @@ class PostgresDatabase(Database):
                 connection.close()
 
     def _connect(self) -> Connection:
-        connection = psycopg.connect(self._conninfo, autocommit=True)
+        connection = Connection.connect(self._conninfo, autocommit=True)
         connection.execute(
             f"SET search_path = {SCHEMA}; SET lock_timeout = {LOCK_MILLISECONDS}; SET synchronous_commit = off"
         )
@@ -264,8 +285,10 @@ def _is_fit(connection: Connection) -> bool:
     """Whether it is between transactions, and nothing came from the server unasked, such as its farewell."""
     if connection.closed or connection.pgconn.transaction_status != TransactionStatus.IDLE:
         return False
-    unasked, _, _ = select([connection.pgconn.socket], [], [], 0)
-    return not unasked
+    # Not `select`, which knows no descriptor beyond 1,023: a server with many clients has those.
+    unasked = poll()
+    unasked.register(connection.pgconn.socket, POLLIN)
+    return not unasked.poll(0)
 
 
 def _number(name: str) -> int:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from threading import Event as Signal
-from threading import Lock
+from threading import Lock, Semaphore
 from time import monotonic
 from typing import Final, TypeVar
 
@@ -32,6 +32,8 @@ from projections.engine.tables import Session
 from projections.engine.view import View
 
 SWITCHES_MAX: Final = 5
+WAITING_MAX: Final = 12
+"""How many may wait for a view together: each keeps a thread that other readers may need."""
 
 T = TypeVar("T")
 
@@ -74,6 +76,7 @@ class Views:
         self._clock = clock
         self._facts: dict[int, Facts] = {}
         self._lock = Lock()
+        self._room = Semaphore(WAITING_MAX)
         self._runner = Runner(database, source, views, self._facts_of, clock)
 
     # Driving.
@@ -119,8 +122,16 @@ class Views:
         return self._line(name).parked
 
     def wait_until(self, name: str, position: int, seconds: float) -> bool:
-        """Wait until a view has come to a position, `seconds` at most; whether it has."""
-        return self._runner.moves.wait(lambda: self._line(name).position >= position, seconds)
+        """Wait until a view has come to a position, `seconds` at most; whether it has.
+
+        Where too many wait already, it is not waited for.
+        """
+        if not self._room.acquire(blocking=False):
+            return self._line(name).position >= position
+        try:
+            return self._runner.moves.wait(lambda: self._line(name).position >= position, seconds)
+        finally:
+            self._room.release()
 
     # Proving.
 

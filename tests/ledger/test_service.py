@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from concurrent.futures import Future
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 
 import pytest
 from pydantic import SecretStr
@@ -12,6 +12,7 @@ from domain.commands import parse
 from domain.events.event import Actor
 from domain.names import AuthorityId, OfficerId
 from domain.rules.table import RULES
+from ledger import service as service_module
 from ledger.genesis import open_epoch
 from ledger.service import LedgerIsEmpty, Service, open_service
 from ledger.settings import Settings, StartRefused
@@ -19,6 +20,7 @@ from ledger.store import AlreadyServed, LogIsMissing, open_log
 from ledger.store.log import Step
 from ledger.writer.submission import Answer, Group, Outcome, submission
 from ledger.writer.writer import LedgerIsClosed
+from projections.engine import views as views_module
 
 PATIENCE = 60
 BY = Actor(authority=AuthorityId("keeper"), officer=OfficerId("k-1"), credential="none:keeper/k-1")
@@ -113,4 +115,27 @@ def test_the_views_follow_what_is_written(database_url: str) -> None:
     assert service.views.wait_until("audit_trail", 4, PATIENCE)
     assert service.reached(4, 0)
     assert not service.reached(5, 0)
+    service.close()
+
+
+@pytest.mark.parametrize("part", ["register", "view"])
+def test_so_many_may_wait_and_others_are_told_at_once(
+    sqlite_url: str, monkeypatch: pytest.MonkeyPatch, part: str
+) -> None:
+    monkeypatch.setattr(service_module, "WAITING_MAX", 1)
+    monkeypatch.setattr(views_module, "WAITING_MAX", 1)
+    service = open_service(made(sqlite_url))
+
+    def reached() -> bool:
+        if part == "register":
+            return service.reached(4, PATIENCE)
+        return service.views.wait_until("audit_trail", 4, PATIENCE)
+
+    with ThreadPoolExecutor() as threads:
+        both = [threads.submit(reached) for _ in range(2)]
+        [told], [waiting] = wait(both, PATIENCE, FIRST_COMPLETED)
+        assert not told.result()
+        register(service, "north").result(PATIENCE)
+        assert waiting.result(PATIENCE)
+    assert reached(), "the place is free again"
     service.close()

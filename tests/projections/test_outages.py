@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import os
+import resource
+import signal
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing
 
 import pytest
 
 from projections import VIEWS, ViewsUnreachable, people
-from projections.engine import sqlite
+from projections.engine import postgres, sqlite
 from projections.engine.database import views_path
 from projections.engine.views import open_views
 from tests.engines import EXTERNAL_SERVER, Server, wheel_server
+from tests.ledger.store.backends import stops_backends
 from tests.projections.lives import story
-from tests.projections.stage import Away, now, registry, views_over
+from tests.projections.stage import Away, ListSource, now, registry, views_over
 from tests.projections.test_running import digests
 
 
@@ -98,3 +101,39 @@ def test_a_server_that_went_is_told_and_served_again(own_server: Server) -> None
     assert digests(views) == digests(views_over(events))
     assert all(result.switched for result in views.rebuild())
     views.close()
+
+
+@stops_backends
+def test_a_server_that_falls_silent_is_given_up(postgresql_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(postgres, "ANSWER_SECONDS", 1.0)
+    views = views_over(story().events()[:30], postgresql_url)
+    with views.database.reading() as session:
+        [(backend,)] = session.select("SELECT pg_backend_pid()")
+    os.kill(int(str(backend)), signal.SIGSTOP)
+    try:
+        with pytest.raises(ViewsUnreachable) as unreachable:
+            people.people(views, now())
+        assert unreachable.value.reason == "gone"
+        monkeypatch.undo()
+        assert people.people(views, now()).position == 30, "another connection is opened"
+    finally:
+        os.kill(int(str(backend)), signal.SIGCONT)
+    views.close()
+
+
+def test_a_process_with_many_descriptors_reads(postgresql_url: str) -> None:
+    views = views_over(story().events()[:30], postgresql_url)
+    views.close()
+    kept = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(2_048, kept[1]), kept[1]))
+    try:
+        with ExitStack() as stack:
+            beyond = 0
+            while beyond <= 1_024:
+                beyond = os.dup(0)
+                stack.callback(os.close, beyond)
+            views = open_views(postgresql_url, ListSource(story().events()[:30]), VIEWS)
+            assert [people.people(views, now()).position for _ in range(2)] == [30, 30]
+            views.close()
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, kept)

@@ -172,6 +172,9 @@ class LiveLog:
             act()
         except DatabaseUnreachable:
             self._stopping.wait(AGAIN_SECONDS)
+        except Exception as error:  # noqa: BLE001  the thread must still be there when that is over
+            _log.error("the log cannot be followed", error=type(error).__name__)
+            self._stopping.wait(AGAIN_SECONDS)
 
     def _advance(self) -> None:
         """Wait, read on, tell it, and rest. Whoever is too far behind for that is left to read for himself."""

@@ -125,7 +125,7 @@ def stream(
     after = query.after if last_event_id is None else _position(last_event_id)
     needed, seconds = max(after, query.min_position), wait_of(request)
     head = service.log.head()
-    if needed > head and seconds and service.log.wait_for(needed - 1, seconds):
+    if needed > head and service.reached(needed, seconds):
         head = service.log.head()
     if needed > head:
         raise ViewIsBehind("log", head, needed, stopped=False)

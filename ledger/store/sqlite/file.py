@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
@@ -35,9 +36,15 @@ class WritingLock:
             holder = self._file.read().strip()
             self._file.close()
             raise AlreadyServed(str(path), holder) from None
-        self._file.truncate(0)
-        self._file.write(str(os.getpid()))
-        self._file.flush()
+        try:
+            self._file.truncate(0)
+            self._file.write(str(os.getpid()))
+            self._file.flush()
+        except OSError as error:
+            # What could not be written is tried again by closing, which lets the lock go all the same.
+            with suppress(OSError):
+                self._file.close()
+            raise DatabaseUnreachable("full", f"{self.path}: {error.strerror}") from error
 
     def release(self) -> None:
         self._file.close()

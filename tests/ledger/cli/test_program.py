@@ -7,10 +7,12 @@ import os
 import pty
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
+from ledger.cli.terminal import say
 from tests.ledger.cli.running import CUSTODY, custody, ended
 from tests.shared_data import REPOSITORY
 
@@ -151,3 +153,14 @@ def _on_a_terminal(*arguments: str, **variables: str) -> str:
     os.close(leader)
     assert process.wait() == 0
     return shown.decode()
+
+
+def test_what_is_said_to_nobody_is_no_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    nobody = os.fdopen(writing, "w")
+    monkeypatch.setattr(sys, "stderr", nobody)
+    say("the process that keeps the views ended")
+    monkeypatch.undo()
+    with suppress(BrokenPipeError):
+        nobody.close()

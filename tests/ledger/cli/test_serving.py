@@ -277,6 +277,19 @@ def test_the_demo_says_what_to_try_and_each_of_it_works(tmp_path: Path) -> None:
         assert len(again.get("/v1/people")["items"]) == 8  # type: ignore[arg-type]  # a list, as the contract says
 
 
+def test_a_demo_that_is_stopped_while_it_is_seeded_leaves_nothing(tmp_path: Path) -> None:
+    with started("demo", "--people", "2000", "--port", "0", "--keep", str(tmp_path), program=CUSTODY) as process:
+        try:
+            assert process.stderr is not None
+            assert "Seeding a ledger with 2000 people" in process.stderr.readline()
+            process.send_signal(signal.SIGTERM)
+            _, stderr = process.communicate(timeout=SECONDS_MAX)
+        finally:
+            process.kill()
+    assert (process.returncode, stderr) == (130, "Interrupted.\n")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_demo_that_is_not_kept_leaves_nothing() -> None:
     with served("demo", "--people", "1", "--port", "0") as service:
         told = service.says("custody audit verify")

@@ -6,6 +6,7 @@ import asyncio
 import json
 import random
 import signal
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -319,6 +320,34 @@ def test_a_stream_outlives_an_outage(sqlite_url: str, monkeypatch: pytest.Monkey
     with house_at(sqlite_url) as house:
         furnished(house)
         with told_from(house, LiveLog(house.service.log)) as app:
+            asyncio.run(read(app, house.head))
+
+
+def test_a_stream_outlives_any_fault_of_the_thread_that_tells_it(
+    sqlite_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def read(app: ASGIApp, head: int) -> None:
+        async with taking(app, f"{STREAM}?after={head}") as following:
+            await following.take()
+            await asyncio.to_thread(failed.wait, PATIENCE)
+            await asyncio.to_thread(registered, house, "afterwards")
+            assert positions(await following.events(1)) == [head + 1]
+
+    failed = threading.Event()
+    monkeypatch.setattr(live, "AGAIN_SECONDS", 0.02)
+    with house_at(sqlite_url) as house:
+        furnished(house)
+        log = house.service.log
+        wait_for = log.wait_for
+
+        def failing_once(after: int, timeout: float) -> bool:
+            if threading.current_thread().name == "live-log" and not failed.is_set():
+                failed.set()
+                raise MemoryError
+            return wait_for(after, timeout)
+
+        monkeypatch.setattr(log, "wait_for", failing_once)
+        with told_from(house, LiveLog(log)) as app:
             asyncio.run(read(app, house.head))
 
 

@@ -5,6 +5,7 @@ The time-outs are a few seconds each and are waited out here; nothing is measure
 
 import os
 import resource
+import signal
 import socket
 import sqlite3
 from collections.abc import Callable, Iterator
@@ -384,6 +385,26 @@ def fill_the_disk(url: str) -> tuple[int, int]:
         resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
         log.append([row(head + 1)], [])
     return acknowledged, head
+
+
+def test_a_disk_that_is_full_when_it_is_opened(sqlite_url: str) -> None:
+    with opened(sqlite_url) as log:
+        log.append(rows(1, 2), [])
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as processes:
+        processes.submit(open_on_a_full_disk, sqlite_url).result(PATIENCE)
+    with opened(sqlite_url, create=False) as log:
+        assert log.read(0, 10) == rows(1, 2)
+
+
+def open_on_a_full_disk(url: str) -> None:
+    """And again once there is room: the first try has let the lock go."""
+    _, most = resource.getrlimit(resource.RLIMIT_FSIZE)
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, most))
+    with unreachable("full"):
+        open_log(url)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
+    open_log(url).close()
 
 
 def test_a_folder_that_is_not_there(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,7 +15,7 @@ import typer
 from ledger.cli.commands.running.serving import address, answer_requests, listening
 from ledger.cli.options import Host, Port, settings_of
 from ledger.cli.stopping import told_to_stop
-from ledger.cli.terminal import say, show_lines
+from ledger.cli.terminal import progress, say, show_lines
 
 if TYPE_CHECKING:
     from ledger.service import Service
@@ -41,9 +42,7 @@ def demo(
     port: Port = None,
 ) -> None:
     """Seed a ledger with invented States, places and people, say what to try, and serve it until Ctrl-C."""
-    from ledger.demo import seed
     from ledger.service import open_service
-    from ledger.sources import utc_now
 
     with told_to_stop() as told, _folder(keep) as folder:
         path = folder / DATABASE
@@ -54,7 +53,7 @@ def demo(
                 say(f"{path} is there already and is served as it is.")
             else:
                 say(f"Seeding a ledger with {people} people in {path} …")
-                seed(url, people, utc_now())
+                _seed(path, people, told)
             service = open_service(settings)
             try:
                 service.views.catch_up()
@@ -73,6 +72,26 @@ def _folder(keep: Path | None) -> Iterator[Path]:
     else:
         keep.mkdir(parents=True, exist_ok=True)
         yield keep
+
+
+def _seed(path: Path, people: int, told: threading.Event) -> None:
+    """Make the ledger; one that was stopped half-way is removed, or it would be served as it is the next time."""
+    from ledger.demo import seed
+    from ledger.sources import utc_now
+
+    try:
+        with progress("Seeding") as bar:
+
+            def count(done: int, total: int) -> None:
+                if told.is_set():
+                    raise KeyboardInterrupt
+                bar(done, total)
+
+            seed(f"sqlite:///{path}", people, utc_now(), count)
+    except BaseException:
+        for file in path.parent.glob(f"{path.name}*"):
+            file.unlink()
+        raise
 
 
 def _told(service: Service, url: str, database_url: str) -> list[str]:
