@@ -132,7 +132,7 @@ PARAMETERS: Final[dict[str, Json]] = {
     ),
     "Prefer": _header(
         "Prefer",
-        "`wait=S` waits S seconds, 10 at most, for `min_position`.",
+        "`wait=S` waits S seconds, 10 at most, for `min_position`; not at all while a dozen readers wait.",
         "wait=[0-9]{1,4}",
         example="wait=5",
     ),
