@@ -38,7 +38,8 @@ NUMBERS: Final = {
 
 @router.get("/health/live", operation_id="show-live", responses=answers(shapes.Live, open_to_all=True))
 async def live(request: Request) -> Response:
-    """Whether the process answers; it asks nobody, and needs none of the threads that reads are answered in."""
+    """Whether the process answers; it asks nobody."""
+    # Nor is it answered in a thread: those may all be taken by readers.
     return document({"status": "live"}, service_of(request).writer.register.position)
 
 
