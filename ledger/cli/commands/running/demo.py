@@ -79,6 +79,7 @@ def _seed(path: Path, people: int, told: threading.Event) -> None:
     from ledger.demo import seed
     from ledger.sources import utc_now
 
+    others = set(path.parent.iterdir())
     try:
         with progress("Seeding") as bar:
 
@@ -89,7 +90,7 @@ def _seed(path: Path, people: int, told: threading.Event) -> None:
 
             seed(f"sqlite:///{path}", people, utc_now(), count)
     except BaseException:
-        for file in path.parent.glob(f"{path.name}*"):
+        for file in set(path.parent.glob(f"{path.name}*")) - others:
             file.unlink()
         raise
 
